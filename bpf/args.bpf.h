@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Finding the value of a probe's argument in registers and user memory. */
+#ifndef SPANBRIDGE_ARGS_BPF_H
+#define SPANBRIDGE_ARGS_BPF_H
+
+/*
+ * The registers by DWARF number (System V ABI AMD64, figure 3.36; DWARF for
+ * Arm 64-bit), copied once: the verifier allows no variable offset into a
+ * program's context, but does into its stack.
+ */
+#if defined(__TARGET_ARCH_x86)
+#define NUM_REGS 17
+#elif defined(__TARGET_ARCH_arm64)
+#define NUM_REGS 33
+#endif
+
+/*
+ * Makes the compiler forget what it knows of a variable, so that the verifier
+ * sees a bound tested on the very register that is used afterwards.
+ */
+#define opaque(variable) asm volatile("" : "+r"(variable))
+
+struct regs {
+	__u64 r[NUM_REGS];
+};
+
+static __always_inline void copy_regs(struct regs *regs, struct pt_regs *ctx)
+{
+#if defined(__TARGET_ARCH_x86)
+	regs->r[0] = ctx->ax;
+	regs->r[1] = ctx->dx;
+	regs->r[2] = ctx->cx;
+	regs->r[3] = ctx->bx;
+	regs->r[4] = ctx->si;
+	regs->r[5] = ctx->di;
+	regs->r[6] = ctx->bp;
+	regs->r[7] = ctx->sp;
+	regs->r[8] = ctx->r8;
+	regs->r[9] = ctx->r9;
+	regs->r[10] = ctx->r10;
+	regs->r[11] = ctx->r11;
+	regs->r[12] = ctx->r12;
+	regs->r[13] = ctx->r13;
+	regs->r[14] = ctx->r14;
+	regs->r[15] = ctx->r15;
+	regs->r[16] = ctx->ip;
+#elif defined(__TARGET_ARCH_arm64)
+#pragma unroll
+	for (int i = 0; i < 31; i++)
+		regs->r[i] = ctx->regs[i];
+	regs->r[31] = ctx->sp;
+	regs->r[32] = ctx->pc;
+#endif
+}
+
+static __always_inline __u64 reg(const struct regs *regs, __u32 number)
+{
+	if (number >= NUM_REGS)
+		return 0;
+	return regs->r[number];
+}
+
+/* Sleepable: unlike bpf_probe_read_user it also reads pages not yet resident. */
+static __always_inline int read_user(__u64 *value, __u32 size, __u64 address)
+{
+	*value = 0;
+	if (size < 1 || size > 8)
+		size = 8;
+	return bpf_copy_from_user(value, size, (const void *)address);
+}
+
+static __always_inline __u64 extend(__u64 value, __u32 size, bool is_signed)
+{
+	__u32 shift = 64 - 8 * size;
+
+	if (size < 1 || size >= 8)
+		return value;
+	value <<= shift & 63;
+	return is_signed ? (__u64)((__s64)value >> (shift & 63)) : value >> (shift & 63);
+}
+
+/* Returns 0, or a negative error number if user memory could not be read. */
+static __always_inline int read_arg(const struct arg *arg, const struct regs *regs, __u64 *value)
+{
+	__u32 loads = arg->loads, size = arg->size;
+	__u64 v, address;
+	int err;
+
+	switch (arg->kind) {
+	case ARG_CONST:
+		v = arg->disp;
+		break;
+	case ARG_REG:
+		v = reg(regs, arg->base) >> (arg->right & 63);
+		break;
+	case ARG_MEM:
+	case ARG_INDEXED:
+		address = reg(regs, arg->base) + arg->disp;
+		if (arg->kind == ARG_INDEXED)
+			address += reg(regs, arg->index) << (arg->shift & 63);
+		err = read_user(&v, loads ? 8 : size, address);
+		if (err)
+			return err;
+		break;
+	default:
+		return -1;
+	}
+	for (__u32 i = 0; i < MAX_LOADS; i++) {
+		if (i >= loads)
+			break;
+		err = read_user(&v, i + 1 == loads ? size : 8, v + arg->offsets[i]);
+		if (err)
+			return err;
+	}
+	*value = extend(v, size, arg->is_signed);
+	return 0;
+}
+
+/*
+ * bpf_copy_from_user_str exists from Linux 6.12 (kernel/bpf/helpers.c).
+ * Returns the number of bytes with the NUL, which is always written.
+ */
+extern int bpf_copy_from_user_str(void *dst, __u32 dst__sz, const void *src, __u64 flags) __weak __ksym;
+
+static __always_inline long read_user_string(char *dst, __u32 size, __u64 address)
+{
+	char first;
+	long n;
+
+	if (bpf_copy_from_user_str)
+		return bpf_copy_from_user_str(dst, size, (const void *)address, 0);
+	n = bpf_probe_read_user_str(dst, size, (const void *)address);
+	if (n >= 0)
+		return n;
+	/* Not resident: touch the page, then read again. */
+	if (bpf_copy_from_user(&first, 1, (const void *)address))
+		return n;
+	return bpf_probe_read_user_str(dst, size, (const void *)address);
+}
+
+#endif

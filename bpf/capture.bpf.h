@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Carrying out the captures of a site: integers into the frame, strings and text into the record buffer. */
+#ifndef SPANBRIDGE_CAPTURE_BPF_H
+#define SPANBRIDGE_CAPTURE_BPF_H
+
+const volatile __u32 text_head = 4096; /* bytes kept from the start of a text */
+
+/* Where each kind of item may begin, so that what follows it still fits. */
+#define TEXT_LIMIT STRINGS_SIZE
+#define DATA_SIZE (STRINGS_SIZE + text_head + TAIL_SIZE + MAX_ENTRIES * sizeof(struct entry))
+
+struct hit {
+	const struct spec *spec;
+	struct thread *thread;
+	struct frame *frame;
+	struct event *event; /* the record buffer, or NULL */
+};
+
+/*
+ * Keeps the compiler from computing an address within an event ahead of the
+ * test for NULL, which the verifier refuses.
+ */
+static __always_inline struct event *checked(struct event *event)
+{
+	opaque(event);
+	return event;
+}
+
+static __always_inline void mark(struct hit *hit, __u16 flag)
+{
+	if (hit->event)
+		checked(hit->event)->flags |= flag;
+}
+
+static __always_inline void capture_int(struct hit *hit, const struct capture *c)
+{
+	__u32 slot = c->slot;
+	__u64 value = 0;
+
+	if (read_arg(&c->arg, &hit->thread->regs, &value)) {
+		mark(hit, EVENT_FAULT);
+		return;
+	}
+	if (c->role == ROLE_START)
+		hit->thread->real_start_ns = value;
+	if (c->role == ROLE_ERROR)
+		hit->thread->status = value;
+	if ((c->role == ROLE_FAILED || c->role == ROLE_ERROR) && value)
+		hit->thread->failed = 1;
+	if (slot < MAX_VALUES)
+		hit->frame->values[slot] = value;
+}
+
+static __always_inline void capture_namespace(struct hit *hit, __u64 address)
+{
+	char *name = (char *)hit->thread->namespace;
+
+	__builtin_memset(hit->thread->namespace, 0, NAMESPACE_SIZE);
+	if (address && read_user_string(name, NAMESPACE_SIZE, address) < 0)
+		__builtin_memset(hit->thread->namespace, 0, NAMESPACE_SIZE);
+	mark(hit, EVENT_NAMESPACE);
+}
+
+static __always_inline void capture_string(struct hit *hit, const struct capture *c)
+{
+	struct event *event = hit->event;
+	__u32 slot = c->slot, max = c->max, offset;
+	__u64 address = 0;
+	long n = 0;
+
+	if (read_arg(&c->arg, &hit->thread->regs, &address)) {
+		mark(hit, EVENT_FAULT);
+		return;
+	}
+	if (c->role == ROLE_NAMESPACE)
+		capture_namespace(hit, address);
+	if (!event || !address || slot >= MAX_STRINGS)
+		return;
+	event = checked(event);
+	offset = event->used;
+	if (max < 1 || max > MAX_STRING)
+		max = MAX_STRING;
+	if (offset > DATA_SIZE - MAX_STRING - MAX_ENTRIES * sizeof(struct entry))
+		return;
+	n = read_user_string(event->data + offset, max, address);
+	if (n < 1 || n > MAX_STRING) {
+		mark(hit, EVENT_FAULT);
+		return;
+	}
+	event->strings[slot].offset = offset;
+	event->strings[slot].length = n - 1;
+	event->used = offset + n - 1;
+}
+
+/* A text of known length: its head, and its last bytes if it is longer. */
+static __always_inline void capture_known(struct event *event, __u32 offset, __u64 address, __u32 length)
+{
+	__u32 head = length, tail = 0;
+
+	event->text_length = length;
+	if (head > text_head) {
+		head = text_head;
+		tail = length - head;
+		if (tail > TAIL_SIZE)
+			tail = TAIL_SIZE;
+		event->flags |= EVENT_TEXT_CUT;
+	}
+	opaque(head);
+	opaque(tail);
+	if (head > text_head || tail > TAIL_SIZE)
+		return;
+	if (head && bpf_copy_from_user(event->data + offset, head, (const void *)address)) {
+		event->flags |= EVENT_TEXT_FAULT;
+		return;
+	}
+	if (tail && bpf_copy_from_user(event->data + offset + head, tail,
+				       (const void *)(address + length - tail))) {
+		event->flags |= EVENT_TEXT_FAULT;
+		tail = 0;
+	}
+	event->head = head;
+	event->tail = tail;
+	event->used = offset + head + tail;
+}
+
+/* A text that ends with a NUL. */
+static __always_inline void capture_terminated(struct event *event, __u32 offset, __u64 address)
+{
+	__u32 size = text_head + 1;
+	long n = read_user_string(event->data + offset, size, address);
+	__u64 next = 0;
+
+	if (n < 1 || n > size) {
+		event->flags |= EVENT_TEXT_FAULT;
+		return;
+	}
+	event->head = n - 1;
+	event->used = offset + n - 1;
+	if (n < size) {
+		event->text_length = n - 1;
+		return;
+	}
+	if (read_user(&next, 1, address + n - 1) || next)
+		event->flags |= EVENT_TEXT_CUT;
+	else
+		event->text_length = n - 1;
+}
+
+static __always_inline void capture_text(struct hit *hit, const struct capture *c)
+{
+	struct event *event = hit->event;
+	__u64 address = 0, length = 0;
+	__u32 offset;
+
+	if (!event)
+		return;
+	event = checked(event);
+	offset = event->used;
+	if (offset > TEXT_LIMIT)
+		return;
+	event->flags |= EVENT_HAS_TEXT;
+	event->text_offset = offset;
+	if (read_arg(&c->arg, &hit->thread->regs, &address) || !address) {
+		event->flags |= EVENT_TEXT_FAULT;
+		return;
+	}
+	if (c->length.kind == ARG_NONE)
+		capture_terminated(event, offset, address);
+	else if (read_arg(&c->length, &hit->thread->regs, &length))
+		event->flags |= EVENT_TEXT_FAULT;
+	else
+		capture_known(event, offset, address, length);
+}
+
+/* A callback: as the body of a loop it would be verified once for each capture. */
+static long capture_one(__u32 i, struct hit *hit)
+{
+	__u64 guard = hit->thread->guard;
+	const struct capture *c;
+
+	if (i >= MAX_CAPTURES)
+		return 1;
+	c = &hit->spec->capture[i];
+	if (c->when && !(guard < 64 && c->when >> guard & 1))
+		return 0;
+	if (c->type == CAPTURE_INT)
+		capture_int(hit, c);
+	else if (c->type == CAPTURE_STRING)
+		capture_string(hit, c);
+	else
+		capture_text(hit, c);
+	return 0;
+}
+
+static __always_inline void capture_all(struct hit *hit)
+{
+	bpf_loop(hit->spec->captures, capture_one, hit, 0);
+}
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Sending the record of a finished operation. */
+#ifndef SPANBRIDGE_EMIT_BPF_H
+#define SPANBRIDGE_EMIT_BPF_H
+
+/* The reader wakes by itself ten times a second, or whenever this much has come. */
+const volatile __u32 wake_bytes = 65536;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 8 << 20);
+} events SEC(".maps");
+
+/* Adds a finished inner operation to the record of the one around it. */
+static __always_inline void add_entry(struct thread *thread, struct event *event, const struct frame *frame,
+				      __u64 duration_ns, bool failed, __u32 class)
+{
+	__u32 n = thread->entries;
+
+	if (n < MAX_ENTRIES) {
+		struct entry *entry = &thread->entry[n];
+
+		entry->op = frame->op;
+		entry->flags = failed ? EVENT_FAILED : 0;
+		entry->depth = thread->depth - thread->owner + 1;
+		entry->start_ns = frame->start_ns;
+		entry->duration_ns = duration_ns;
+		entry->value = frame->values[0];
+		thread->entries = n + 1;
+	} else if (event && class < MAX_CLASSES) {
+		event = checked(event);
+		event->rest_count[class]++;
+		event->rest_ns[class] += duration_ns;
+	}
+}
+
+/* Copies the entries made since the frame was pushed behind the event's other data. */
+static __always_inline void append_entries(struct thread *thread, const struct frame *frame, struct event *event)
+{
+	__u32 first = frame->entries, n = thread->entries, offset = event->used;
+
+	event->entries = 0;
+	if (first >= n || n > MAX_ENTRIES || first >= MAX_ENTRIES)
+		return;
+	n -= first;
+	if (n > MAX_ENTRIES || offset > STRINGS_SIZE + text_head + TAIL_SIZE)
+		return;
+	if (bpf_probe_read_kernel(event->data + offset, n * sizeof(struct entry), &thread->entry[first]))
+		return;
+	event->entries = n;
+	event->used = offset + n * sizeof(struct entry);
+	thread->entries = first;
+}
+
+static __always_inline __u64 wake_flags(__u32 size)
+{
+	__u64 waiting = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
+
+	return waiting / wake_bytes != (waiting + size) / wake_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+}
+
+static __always_inline void submit(struct event *event, __u32 data)
+{
+	__u32 size = sizeof(*event) + data;
+	long err = bpf_ringbuf_output(&events, event, size, wake_flags(size));
+
+	if (!err)
+		count(event->op, COUNT_SUBMITTED);
+	else
+		count(event->op, err == -EAGAIN ? COUNT_RING_FULL : COUNT_KERNEL_ERRORS);
+}
+
+static __always_inline void fill(struct event *event, const struct frame *frame, __u64 end_ns, bool failed)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+
+	event->start_ns = frame->start_ns;
+	event->end_ns = end_ns;
+	event->tgid = id >> 32;
+	event->tid = id;
+	event->seq = frame->seq;
+	event->parent_seq = frame->parent_seq;
+	event->op = frame->op;
+	if (failed)
+		event->flags |= EVENT_FAILED;
+	__builtin_memcpy(event->values, frame->values, sizeof(event->values));
+}
+
+static __always_inline void clear(struct event *event)
+{
+	__builtin_memset(event, 0, sizeof(*event));
+}
+
+static __always_inline void emit(struct thread *thread, const struct frame *frame, struct event *event,
+				 __u64 end_ns, bool failed)
+{
+	if (!event) {
+		clear(&thread->bare);
+		thread->bare.flags = EVENT_NO_TEXT;
+		fill(&thread->bare, frame, end_ns, failed);
+		submit(&thread->bare, 0);
+		return;
+	}
+	event = checked(event);
+	fill(event, frame, end_ns, failed);
+	append_entries(thread, frame, event);
+	if (event->used > DATA_SIZE)
+		return;
+	submit(event, event->used);
+}
+
+#endif

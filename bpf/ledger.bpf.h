@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Counters and duration histograms. Uprobe programs are preemptible, so even
+ * per-CPU values are added to atomically.
+ */
+#ifndef SPANBRIDGE_LEDGER_BPF_H
+#define SPANBRIDGE_LEDGER_BPF_H
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, MAX_OPS);
+	__type(key, __u32);
+	__type(value, struct op_counters);
+} counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1024);
+	__type(key, struct histogram_key);
+	__type(value, struct histogram);
+} histograms SEC(".maps");
+
+/* Never written: what a new histogram begins with. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct histogram);
+} empty_histogram SEC(".maps");
+
+static __always_inline void count(__u32 op, enum counter which)
+{
+	struct op_counters *c = bpf_map_lookup_elem(&counters, &op);
+
+	if (c)
+		__sync_fetch_and_add(&c->n[which], 1);
+}
+
+/* Keep in step with bridge.BucketOf. */
+static __always_inline __u32 bucket_of(__u64 duration_ns)
+{
+	__u64 d = duration_ns - 1, rest;
+	__u32 octave = 0;
+
+	if (duration_ns <= 1ULL << FIRST_OCTAVE)
+		return 0;
+	rest = d;
+#define HALVE(bits)                \
+	if (rest >> bits) {        \
+		octave += bits;    \
+		rest >>= bits;     \
+	}
+	HALVE(32)
+	HALVE(16)
+	HALVE(8)
+	HALVE(4)
+	HALVE(2)
+	HALVE(1)
+#undef HALVE
+	if (octave >= FIRST_OCTAVE + NUM_OCTAVES)
+		return NUM_BUCKETS - 1;
+	return 1 + (octave - FIRST_OCTAVE) * (1 << SUB_BITS) +
+	       ((d >> ((octave - SUB_BITS) & 63)) & ((1 << SUB_BITS) - 1));
+}
+
+static __always_inline struct histogram *histogram_of(const struct histogram_key *key)
+{
+	struct histogram *h = bpf_map_lookup_elem(&histograms, key);
+	__u32 zero = 0;
+
+	if (h)
+		return h;
+	h = bpf_map_lookup_elem(&empty_histogram, &zero);
+	if (!h)
+		return 0;
+	bpf_map_update_elem(&histograms, key, h, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&histograms, key);
+}
+
+static __always_inline void observe(const struct histogram_key *key, __u64 duration_ns)
+{
+	struct histogram *h = histogram_of(key);
+	__u32 bucket = bucket_of(duration_ns);
+
+	if (!h) {
+		count(key->op, COUNT_HISTOGRAM_LOST);
+		return;
+	}
+	__sync_fetch_and_add(&h->count, 1);
+	__sync_fetch_and_add(&h->sum_ns, duration_ns);
+	if (bucket < NUM_BUCKETS)
+		__sync_fetch_and_add(&h->buckets[bucket], 1);
+}
+
+#endif

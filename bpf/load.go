@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bpf
+
+import (
+	"fmt"
+	"unsafe"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+)
+
+// Limits of record.h that user space needs.
+const (
+	MaxCaptures   = 16
+	MaxLoads      = 4
+	MaxOperations = 256
+	MaxString     = 256
+	MaxTextHead   = 32 << 10 // bytes
+	MinTextHead   = 64       // bytes
+	maxEntries    = 32
+	stringsSize   = 768
+	tailSize      = 512
+)
+
+// Settings are fixed when the programs are loaded.
+type Settings struct {
+	// TextHead is how many bytes of a statement's start are kept, from
+	// MinTextHead to MaxTextHead. Every traced thread holds a buffer of
+	// this size and about 2.5 KiB more, in kernel memory.
+	TextHead int
+	// RingBytes is the size of the ring buffer: a power of two, and a
+	// multiple of the page size.
+	RingBytes int
+	// Sites is how many attach sites there can be.
+	Sites int
+}
+
+// Spec returns the programs and maps, ready to be loaded with these settings.
+func Spec(s Settings) (*ebpf.CollectionSpec, error) {
+	if s.TextHead < MinTextHead || s.TextHead > MaxTextHead {
+		return nil, fmt.Errorf("text size %d is not within %d and %d bytes", s.TextHead, MinTextHead, MaxTextHead)
+	}
+	spec, err := LoadPrograms()
+	if err != nil {
+		return nil, fmt.Errorf("read embedded programs: %w", err)
+	}
+	if err := spec.Variables["text_head"].Set(uint32(s.TextHead)); err != nil {
+		return nil, fmt.Errorf("set text size: %w", err)
+	}
+	size := uint32(unsafe.Sizeof(ProgramsEvent{})) + stringsSize + uint32(s.TextHead) + tailSize +
+		maxEntries*uint32(unsafe.Sizeof(ProgramsEntry{}))
+	for _, name := range []string{"buffers0", "buffers1", "buffers2", "buffers3"} {
+		setValueSize(spec.Maps[name], size)
+	}
+	spec.Maps["events"].MaxEntries = uint32(s.RingBytes)
+	spec.Maps["sites"].MaxEntries = uint32(s.Sites)
+	return spec, nil
+}
+
+// setValueSize gives a task storage another value size. The kernel insists
+// that the size of the value's BTF type is the same (map_check_btf).
+func setValueSize(m *ebpf.MapSpec, size uint32) {
+	octet := &btf.Int{Name: "char", Size: 1, Encoding: btf.Char}
+	index := &btf.Int{Name: "int", Size: 4, Encoding: btf.Signed}
+	m.ValueSize = size
+	m.Value = &btf.Array{Index: index, Type: octet, Nelems: size}
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Layouts shared with user space: what it tells the programs (struct spec,
+ * struct op_config) and what they send back (struct event, struct entry,
+ * struct histogram, struct op_counters). layout_test.go holds them against the
+ * Go side through BTF. Times are nanoseconds of CLOCK_MONOTONIC.
+ */
+#ifndef SPANBRIDGE_RECORD_H
+#define SPANBRIDGE_RECORD_H
+
+#define MAX_VALUES 8	/* integer captures of an operation */
+#define MAX_STRINGS 6	/* string captures of an operation */
+#define MAX_CAPTURES 16 /* captures at one site */
+#define MAX_LOADS 4	/* pointer loads behind an argument */
+#define MAX_DEPTH 16	/* open operations of a thread */
+#define MAX_LEVELS 4	/* nested operations with a record buffer */
+#define MAX_ENTRIES 32	/* inner operations inside a record */
+#define MAX_CLASSES 8	/* classes of inner operations beyond those */
+#define MAX_OPS 256
+#define MAX_STRING 256	 /* bytes of one string, with its NUL */
+#define STRINGS_SIZE 768 /* bytes of all strings of a record */
+#define TAIL_SIZE 512	 /* bytes kept from the end of a long text */
+#define NAMESPACE_SIZE 64
+
+#define SUB_BITS 3
+#define FIRST_OCTAVE 10
+#define NUM_OCTAVES 27
+#define NUM_BUCKETS (NUM_OCTAVES * (1 << SUB_BITS) + 2)
+
+/* How a value is found when a site is hit; registers by DWARF number. */
+enum arg_kind {
+	ARG_NONE,
+	ARG_CONST,   /* disp */
+	ARG_REG,     /* base */
+	ARG_MEM,     /* *(base + disp) */
+	ARG_INDEXED, /* *(base + (index << shift) + disp) */
+};
+
+struct arg {
+	__u8 kind;
+	__u8 size; /* bytes: 1, 2, 4 or 8 */
+	__u8 is_signed;
+	__u8 shift;	  /* log2 of the index's scale */
+	__u8 base, index; /* registers */
+	__u8 right;	  /* bits by which a register is shifted: %ah is 8 */
+	__u8 loads;	  /* how many of offsets to follow */
+	__s64 disp;
+	/* Each: value = *(void **)(value + offset); the last one reads size bytes. */
+	__s32 offsets[MAX_LOADS];
+};
+
+enum capture_type { CAPTURE_INT, CAPTURE_STRING, CAPTURE_TEXT };
+
+enum capture_role {
+	ROLE_NONE,
+	ROLE_NAMESPACE, /* also part of the histogram's key */
+	ROLE_FAILED,	/* not zero: failed */
+	ROLE_ERROR,	/* not zero: failed with this number */
+	ROLE_START,	/* not zero: when the operation really began */
+};
+
+struct capture {
+	struct arg arg;
+	struct arg length; /* of a text; ARG_NONE: it ends with a NUL */
+	__u64 when;	   /* guard values at which to capture, 0: all */
+	__u8 type, slot, role, pad;
+	__u32 max; /* bytes of a string, with its NUL */
+};
+
+enum spec_flags { SPEC_ONLY_TARGETS = 1 };
+
+/* What to do at one site. */
+struct spec {
+	__u16 op, flags;
+	__u32 captures;
+	__u64 when; /* bit n: guard value n opens the operation; 0: no guard */
+	struct arg guard;
+	struct capture capture[MAX_CAPTURES];
+};
+
+/* What holds for an operation wherever it is seen. */
+struct op_config {
+	__u64 min_ns;	/* shorter ones are counted only, unless they failed */
+	__u32 sample;	/* kept if a random number is not above it */
+	__u8 is_inline; /* rides inside the record of the operation around it */
+	__u8 recursive; /* may nest in itself */
+	__u8 class;	/* < MAX_CLASSES */
+	__u8 pad;
+};
+
+enum event_flags {
+	EVENT_FAILED = 1 << 0,
+	EVENT_TEXT_CUT = 1 << 1,
+	EVENT_TEXT_FAULT = 1 << 2,
+	EVENT_FAULT = 1 << 3,
+	EVENT_NO_TEXT = 1 << 4,
+	EVENT_HAS_TEXT = 1 << 5,
+	EVENT_NAMESPACE = 1 << 6,
+};
+
+/* A finished inner operation. */
+struct entry {
+	__u16 op, flags, depth, pad;
+	__u64 start_ns, duration_ns, value;
+};
+
+/* Where a string lies in an event's data; length without its NUL. */
+struct span_string {
+	__u16 offset, length;
+};
+
+/*
+ * A finished operation. data holds strings, then head and tail of the text,
+ * then entries; used is where the next item goes.
+ */
+struct event {
+	__u64 start_ns, end_ns;
+	__u32 tgid, tid;
+	__u32 seq, parent_seq;
+	__u16 op, flags;
+	__u16 entries, text_offset;
+	__u32 text_length; /* the true one, 0 if unknown */
+	__u16 head, tail;  /* bytes of text in data */
+	__u32 used;
+	__u32 rest_count[MAX_CLASSES];
+	__u64 rest_ns[MAX_CLASSES];
+	__u64 values[MAX_VALUES];
+	struct span_string strings[MAX_STRINGS];
+	char data[0];
+};
+
+enum counter {
+	COUNT_STARTS,
+	COUNT_DONES,
+	COUNT_POINTS,
+	COUNT_PAIRED,
+	COUNT_REPLACED,	  /* begun anew, or its surroundings ended, without an end */
+	COUNT_OVERFLOW,	  /* nested deeper than MAX_DEPTH */
+	COUNT_NO_STORAGE, /* no memory for the thread's state */
+	COUNT_ABANDONED,  /* the thread ended */
+	COUNT_NO_START,
+	COUNT_OUTSIDE, /* inner operation with nothing around it: not counted as start or done */
+	COUNT_FILTERED,
+	COUNT_SAMPLED,
+	COUNT_INLINED, /* carried by the record of the operation around it */
+	COUNT_RING_FULL,
+	COUNT_KERNEL_ERRORS,
+	COUNT_SUBMITTED,
+	COUNT_HISTOGRAM_LOST, /* no room for one more series */
+	NUM_COUNTERS,
+};
+
+struct op_counters {
+	__u64 n[NUM_COUNTERS];
+};
+
+struct histogram_key {
+	__u16 op, failed;
+	__u32 tgid, status, pad;
+	__u64 namespace[NAMESPACE_SIZE / 8]; /* text, ended by NULs */
+};
+
+struct histogram {
+	__u64 count, sum_ns;
+	__u64 buckets[NUM_BUCKETS];
+};
+
+#endif

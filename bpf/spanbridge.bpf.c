@@ -1,0 +1,273 @@
+//go:build ignore
+
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Generic programs for the start, the end and the single events of operations
+ * at uprobe and USDT sites. The attach cookie is an index into sites; what a
+ * site means is compiled into its spec by user space.
+ *
+ * All are sleepable (Linux 6.0: arguments are read with bpf_copy_from_user).
+ */
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include "record.h"
+#include "ledger.bpf.h"
+#include "args.bpf.h"
+#include "thread.bpf.h"
+#include "capture.bpf.h"
+#include "emit.bpf.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, struct spec);
+} sites SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MAX_OPS);
+	__type(key, __u32);
+	__type(value, struct op_config);
+} ops SEC(".maps");
+
+/* The processes to which sites marked SPEC_ONLY_TARGETS are limited. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, __u8);
+} targets SEC(".maps");
+
+static __always_inline const struct spec *spec_of(struct pt_regs *ctx)
+{
+	__u32 index = bpf_get_attach_cookie(ctx);
+	const struct spec *spec = bpf_map_lookup_elem(&sites, &index);
+	__u32 tgid;
+
+	if (!spec || !(spec->flags & SPEC_ONLY_TARGETS))
+		return spec;
+	tgid = bpf_get_current_pid_tgid() >> 32;
+	return bpf_map_lookup_elem(&targets, &tgid) ? spec : 0;
+}
+
+static __always_inline const struct op_config *config_of(__u32 op)
+{
+	return bpf_map_lookup_elem(&ops, &op);
+}
+
+/* Reads the guard; false if its value does not open the operation. */
+static __always_inline bool guard(const struct spec *spec, const struct regs *regs, __u64 *value)
+{
+	*value = 64;
+	if (!spec->when)
+		return true;
+	return !read_arg(&spec->guard, regs, value) && *value < 64 && spec->when >> *value & 1;
+}
+
+/*
+ * The start time is taken last, so that the time spent here is not counted as
+ * the operation's.
+ */
+static __always_inline int on_start(struct pt_regs *ctx)
+{
+	const struct spec *spec = spec_of(ctx);
+	const struct op_config *config;
+	struct task_struct *task;
+	struct hit hit = { .spec = spec };
+	int open;
+
+	if (!spec)
+		return 0;
+	config = config_of(spec->op);
+	if (!config)
+		return 0;
+	task = bpf_get_current_task_btf();
+	hit.thread = bpf_task_storage_get(&threads, task, 0,
+					  config->is_inline ? 0 : BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (config->is_inline && (!hit.thread || !hit.thread->level)) {
+		count(spec->op, COUNT_OUTSIDE);
+		return 0;
+	}
+	if (!hit.thread) {
+		count(spec->op, COUNT_STARTS);
+		count(spec->op, COUNT_NO_STORAGE);
+		return 0;
+	}
+	begin_hit(hit.thread, ctx);
+	if (!guard(spec, &hit.thread->regs, &hit.thread->guard))
+		return 0;
+	count(spec->op, COUNT_STARTS);
+	if (!config->recursive) {
+		open = find_frame(hit.thread, spec->op);
+		if (open >= 0) {
+			count(spec->op, COUNT_REPLACED);
+			unwind(hit.thread, open);
+		}
+	}
+	hit.frame = push(hit.thread, spec->op, config->is_inline);
+	if (!hit.frame) {
+		count(spec->op, COUNT_OVERFLOW);
+		return 0;
+	}
+	if (!config->is_inline) {
+		hit.event = record_buffer(task, hit.frame->level, BPF_LOCAL_STORAGE_GET_F_CREATE);
+		if (hit.event)
+			clear(hit.event);
+	}
+	capture_all(&hit);
+	hit.frame->start_ns = hit.thread->real_start_ns ?: bpf_ktime_get_ns();
+	return 0;
+}
+
+static __always_inline void finish(struct hit *hit, const struct op_config *config, __u64 end_ns)
+{
+	struct thread *thread = hit->thread;
+	struct histogram_key *key = &thread->key;
+	__u32 op = hit->spec->op;
+	__u64 duration_ns = end_ns - hit->frame->start_ns;
+
+	if ((__s64)duration_ns < 0)
+		duration_ns = 0;
+	key->op = op;
+	key->failed = thread->failed;
+	key->status = thread->status;
+	key->tgid = bpf_get_current_pid_tgid() >> 32;
+	__builtin_memcpy(key->namespace, thread->namespace, NAMESPACE_SIZE);
+	observe(key, duration_ns);
+	if (config->is_inline) {
+		count(op, COUNT_INLINED);
+		add_entry(thread, hit->event, hit->frame, duration_ns, thread->failed, config->class);
+	} else if (!thread->failed && duration_ns < config->min_ns) {
+		count(op, COUNT_FILTERED);
+	} else if (!thread->failed && bpf_get_prandom_u32() > config->sample) {
+		count(op, COUNT_SAMPLED);
+	} else {
+		emit(thread, hit->frame, hit->event, end_ns, thread->failed);
+	}
+}
+
+static __always_inline int on_done(struct pt_regs *ctx)
+{
+	__u64 end_ns = bpf_ktime_get_ns();
+	const struct spec *spec = spec_of(ctx);
+	const struct op_config *config;
+	struct task_struct *task;
+	struct hit hit = { .spec = spec };
+	int open = -1;
+
+	if (!spec)
+		return 0;
+	config = config_of(spec->op);
+	if (!config)
+		return 0;
+	task = bpf_get_current_task_btf();
+	hit.thread = bpf_task_storage_get(&threads, task, 0, 0);
+	if (config->is_inline && (!hit.thread || !hit.thread->level)) {
+		count(spec->op, COUNT_OUTSIDE);
+		return 0;
+	}
+	if (!hit.thread) {
+		count(spec->op, COUNT_DONES);
+		count(spec->op, COUNT_NO_START);
+		return 0;
+	}
+	begin_hit(hit.thread, ctx);
+	if (!guard(spec, &hit.thread->regs, &hit.thread->guard))
+		return 0;
+	count(spec->op, COUNT_DONES);
+	if (hit.thread->over)
+		hit.thread->over--;
+	else
+		open = find_frame(hit.thread, spec->op);
+	if (open < 0 || open >= MAX_DEPTH) {
+		count(spec->op, COUNT_NO_START);
+		return 0;
+	}
+	hit.frame = &hit.thread->frames[open];
+	hit.event = record_buffer(task, config->is_inline ? hit.frame->level - 1 : hit.frame->level, 0);
+	capture_all(&hit);
+	count(spec->op, COUNT_PAIRED);
+	if (config->is_inline) {
+		finish(&hit, config, end_ns);
+		unwind(hit.thread, open);
+	} else {
+		unwind(hit.thread, open);
+		finish(&hit, config, end_ns);
+	}
+	return 0;
+}
+
+static __always_inline int on_point(struct pt_regs *ctx)
+{
+	const struct spec *spec = spec_of(ctx);
+	struct regs regs;
+	__u64 value;
+
+	if (!spec)
+		return 0;
+	copy_regs(&regs, ctx);
+	if (guard(spec, &regs, &value))
+		count(spec->op, COUNT_POINTS);
+	return 0;
+}
+
+SEC("uprobe.multi.s") int start_multi(struct pt_regs *ctx) { return on_start(ctx); }
+SEC("uprobe.multi.s") int done_multi(struct pt_regs *ctx) { return on_done(ctx); }
+SEC("uprobe.multi.s") int point_multi(struct pt_regs *ctx) { return on_point(ctx); }
+
+/* Kernels before 6.6 have single uprobes only. */
+SEC("uprobe.s") int start_single(struct pt_regs *ctx) { return on_start(ctx); }
+SEC("uprobe.s") int done_single(struct pt_regs *ctx) { return on_done(ctx); }
+SEC("uprobe.s") int point_single(struct pt_regs *ctx) { return on_point(ctx); }
+
+/* A thread that ends takes its open operations with it. */
+SEC("tp_btf/sched_process_exit") int thread_exit(__u64 *ctx)
+{
+	struct task_struct *task = (struct task_struct *)ctx[0];
+	struct thread *thread = bpf_task_storage_get(&threads, task, 0, 0);
+
+	if (!thread)
+		return 0;
+	for (int i = 0; i < MAX_DEPTH; i++) {
+		if (i >= thread->depth)
+			break;
+		count(thread->frames[i].op, COUNT_ABANDONED);
+	}
+	thread->depth = 0;
+	return 0;
+}
+
+/* Open operations by operation, filled when user space reads the iterator. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MAX_OPS);
+	__type(key, __u32);
+	__type(value, __u64);
+} open_operations SEC(".maps");
+
+SEC("iter/task") int count_open(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct thread *thread;
+
+	if (!task)
+		return 0;
+	thread = bpf_task_storage_get(&threads, task, 0, 0);
+	if (!thread)
+		return 0;
+	for (int i = 0; i < MAX_DEPTH; i++) {
+		__u32 op;
+		__u64 *n;
+
+		if (i >= thread->depth)
+			break;
+		op = thread->frames[i].op;
+		n = bpf_map_lookup_elem(&open_operations, &op);
+		if (n)
+			__sync_fetch_and_add(n, 1);
+	}
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
