@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bridge
+
+import "github.com/spanbridge/spanbridge/bridge/sqltext"
+
+// FieldType tells how a captured value is read.
+type FieldType uint8
+
+// The field types. Integers come from [Record.Values], strings from
+// [Record.Strings].
+const (
+	FieldUint FieldType = iota
+	FieldInt
+	FieldBool
+	FieldString
+)
+
+// Role gives a captured value a meaning beyond its attribute.
+type Role uint8
+
+// The roles.
+const (
+	RoleNone        Role = iota
+	RoleNamespace        // the current database: also a property of the metrics
+	RoleFailed           // non-zero: the operation failed
+	RoleErrorNumber      // non-zero: failed with this error number of the server
+)
+
+// Field maps one capture of an operation to a span attribute.
+type Field struct {
+	Name string // the capture's name in the profile
+	Attr string // attribute key; empty: no attribute
+	Type FieldType
+	Slot int // index into Record.Values or Record.Strings
+	Role Role
+	// OmitZero leaves the attribute out when the value is 0 or "".
+	OmitZero bool
+	// Names translates integer values, such as command numbers, to text.
+	Names map[uint64]string
+}
+
+// Operation says what the records of one operation in one server program mean.
+// It is compiled from a profile and immutable once a source refers to it.
+type Operation struct {
+	Name     string // "query"
+	System   string // db.system.name, empty when it is no database
+	Profile  string // name of the profile
+	Tier     string // which of the profile's tiers serves it here
+	Kind     Kind
+	SpanName string // "{summary}" or literal text; empty: the operation's name
+	HasText  bool   // records carry a statement text
+	Dialect  sqltext.Dialect
+	Fields   []Field
+	Attrs    []Attr // the same on every span
+	Metric   string // name of the duration histogram, in seconds; empty: none
+	Counter  string // name of the counter of a point operation; empty: none
+	Inline   bool   // rides inside the record of the operation around it
+	Point    bool   // a single event without an end
+}
+
+// Field returns the field of that capture name, or nil.
+func (o *Operation) Field(name string) *Field {
+	for i := range o.Fields {
+		if o.Fields[i].Name == name {
+			return &o.Fields[i]
+		}
+	}
+	return nil
+}
+
+// Instance is one observed server process.
+type Instance struct {
+	Resource *Resource
+	// MetricAttrs tell this instance from others in metrics, whose resource is
+	// the bridge itself: server.address, server.port and the like.
+	MetricAttrs []Attr
+}
+
+// Directory knows the operations and processes that records refer to. It is
+// safe for concurrent use, and what it returns is immutable.
+type Directory interface {
+	// Operation returns the entry of the operation table, or nil if there is none.
+	Operation(op uint16) *Operation
+	// Instance returns what is known of a process, also shortly after its end.
+	// It never returns nil.
+	Instance(tgid uint32) *Instance
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bridge
+
+// Limits of a record, shared with the kernel side.
+const (
+	MaxValues  = 8  // integer captures of an operation
+	MaxStrings = 6  // string captures of an operation
+	MaxEntries = 32 // inner operations that ride inside a record
+	MaxClasses = 8  // classes into which further inner operations are summed
+)
+
+// RecordFlags are marks that the kernel side sets on a record.
+type RecordFlags uint16
+
+// Record flags.
+const (
+	FlagFailed    RecordFlags = 1 << iota // a capture with the error role was non-zero
+	FlagTextCut                           // Text holds less than the whole statement
+	FlagTextFault                         // the text could not be read from the process
+	FlagFault                             // another capture could not be read
+	FlagNoText                            // nested deeper than text is kept
+	FlagHasText                           // the operation captured a text, maybe an empty one
+	FlagNamespace                         // the namespace was captured
+)
+
+// Entry is a finished inner operation that rides inside the record of the
+// operation around it.
+type Entry struct {
+	Op         uint16 // index into the operation table
+	Flags      RecordFlags
+	Depth      uint16 // nesting below the record's own operation, from 1
+	StartNs    uint64 // CLOCK_MONOTONIC, nanoseconds
+	DurationNs uint64
+	Value      uint64 // the operation's first integer capture
+}
+
+// Record is one finished operation as a source yields it.
+//
+// Strings, Text and Tail are views into the source's buffer: they are valid
+// until the next call of [Source.Next].
+type Record struct {
+	Op         uint16 // index into the operation table
+	Flags      RecordFlags
+	TGID, TID  uint32 // in the pid namespace of the kernel's root
+	StartNs    uint64 // CLOCK_MONOTONIC, nanoseconds
+	EndNs      uint64 // CLOCK_MONOTONIC, nanoseconds
+	Seq        uint32 // number of the operation within its thread
+	ParentSeq  uint32 // Seq of the enclosing operation with a record of its own, 0 if none
+	Point      bool   // a single event: StartNs equals EndNs
+	Values     [MaxValues]uint64
+	Strings    [MaxStrings][]byte
+	Text       []byte // the head of the statement
+	Tail       []byte // its last bytes, when it is longer than the head
+	TextLength uint64 // its true length in bytes, 0 when the probe does not tell
+	Entries    []Entry
+	RestNs     [MaxClasses]uint64 // time of inner operations beyond MaxEntries, by class
+	RestCount  [MaxClasses]uint32
+}
+
+// Source yields records in the order in which operations of a thread finished.
+//
+// Next blocks; it returns io.EOF after Close or at the end of input. Next
+// and Close may be called concurrently; Next by one goroutine at a time.
+type Source interface {
+	Next(*Record) error
+	Close() error
+}
