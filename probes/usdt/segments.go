@@ -88,6 +88,8 @@ func (s segments) semaphore(address uint64) (uint64, error) {
 		return 0, fmt.Errorf("map semaphore: %w", err)
 	case p.Flags&elf.PF_X != 0 || p.Flags&elf.PF_W == 0:
 		return 0, fmt.Errorf("map semaphore: address %#x is in a segment with flags %s, want writable and not executable", address, p.Flags)
+	case address == 0 || p.Off+into == 0: // the kernel takes 0 for none
+		return 0, fmt.Errorf("map semaphore: address %#x is at offset %d", address, p.Off+into)
 	case (p.Off+into)%size != 0:
 		return 0, fmt.Errorf("map semaphore: address %#x is not aligned to %d bytes", address, size)
 	}
