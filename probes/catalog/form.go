@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package catalog
+
+import "regexp"
+
+// form is what a text in a profile must look like.
+type form struct {
+	pattern *regexp.Regexp
+	want    string
+}
+
+// forms are named by the form tags of the profile's structs. The JSON Schema
+// carries the same patterns.
+var forms = map[string]form{
+	"profile": {
+		regexp.MustCompile(`^[a-z][a-z0-9-]{0,63}$`),
+		"a lower-case letter and up to 63 more letters, digits or '-'"},
+	"operation": {
+		regexp.MustCompile(`^[a-z][a-z0-9_.]{0,63}$`),
+		"a lower-case letter and up to 63 more letters, digits, '_' or '.'"},
+	"parent": {
+		regexp.MustCompile(`^([a-z][a-z0-9_.]{0,63})?$`),
+		"the name of an operation"},
+	"capture": {
+		regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`),
+		"a lower-case letter and up to 31 more letters, digits or '_'"},
+	"role": {
+		regexp.MustCompile(`^([a-z][a-z0-9_]{0,31})?$`),
+		"the name of a capture"},
+	"tier": {
+		regexp.MustCompile(`^[a-z][a-z0-9_-]{0,31}$`),
+		"a lower-case letter and up to 31 more letters, digits, '_' or '-'"},
+	"attribute": {
+		regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]{0,127}$`),
+		"a letter and up to 127 more letters, digits, '_', '.' or '-'"},
+	"number": {
+		regexp.MustCompile(`^(0|[1-9][0-9]{0,18})$`),
+		"a whole number without sign and of at most 19 digits"},
+	"system": {
+		regexp.MustCompile(`^([a-z][a-z0-9_.-]{0,63})?$`),
+		"a lower-case letter and up to 63 more letters, digits, '_', '.' or '-'"},
+	// https://opentelemetry.io/docs/specs/otel/metrics/api/#instrument-name-syntax
+	"metric": {
+		regexp.MustCompile(`^([A-Za-z][A-Za-z0-9_./-]{0,254})?$`),
+		"a letter and up to 254 more letters, digits, '_', '.', '/' or '-'"},
+	// The kernel cuts a file name at 255 bytes.
+	"executable": {
+		regexp.MustCompile(`^[^/\x00-\x1f\x7f]{1,255}$`),
+		"the base name of a file, without '/'"},
+	"span": {
+		regexp.MustCompile(`^(\{summary\}|[^{}\x00-\x1f\x7f]{1,128})$`),
+		"{summary}, or literal text of at most 128 characters without braces"},
+	"line": {
+		regexp.MustCompile(`^[^\x00-\x1f\x7f]{1,200}$`),
+		"one line of 1 to 200 characters"},
+	"duration": {
+		regexp.MustCompile(`^([0-9]{1,9}(\.[0-9]{1,9})?(ns|us|µs|ms|s|m|h))+$`),
+		"a duration with its unit, such as 250us, 10ms or 1m30s"},
+	// The address itself is checked by ParseAddress.
+	"address": {
+		regexp.MustCompile(`^[a-z]+:[^\x00-\x20\x7f]+$`),
+		"a probe address such as usdt:exe:PROVIDER:NAME"},
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package catalog
+
+import "time"
+
+// SummarySpan is the span name that stands for the summary of the statement.
+const SummarySpan = "{summary}"
+
+// Operations are the operations of a profile in the order of the file.
+type Operations []*Operation
+
+// Find returns the operation of that name, or nil.
+func (o Operations) Find(name string) *Operation {
+	for _, op := range o {
+		if op.Name == name {
+			return op
+		}
+	}
+	return nil
+}
+
+// Operation is what happens between a start probe and a done probe, or a
+// single event.
+type Operation struct {
+	// At is the place in the profile.
+	At Where `yaml:"-"`
+	// Name is the operation's key in the profile.
+	Name string `yaml:"-"`
+
+	// Span kind; by default server, for an operation with a parent internal.
+	Kind Kind `yaml:"kind" jsonschema:"enum=server,enum=internal,enum=client"`
+	// Span name: literal text, or "{summary}" for the summary of the statement; by default the operation's name.
+	Span string `yaml:"span" form:"span"`
+	// One sentence about the operation.
+	Description string `yaml:"description" form:"line"`
+	// The lowest level of detail at which the operation is attached; by default query.
+	Detail Detail `yaml:"detail" jsonschema:"enum=query,enum=phases,enum=stages"`
+	// Name of the operation in whose record this one rides. Such an inline operation captures integers only and carries the first of them.
+	Parent string `yaml:"parent" form:"parent"`
+	// Whether the operation may nest in itself, as statements of procedures do. A tier may differ.
+	Recursive bool `yaml:"recursive"`
+	// Name of the duration histogram, in seconds; empty for none.
+	Metric string `yaml:"metric" form:"metric"`
+	// Name of the counter of a point operation; empty for none.
+	Counter string `yaml:"counter" form:"metric"`
+	// Shorter operations give no span; decided in the kernel. They are still counted in the histogram.
+	MinDuration Duration `yaml:"min_duration" form:"duration"`
+	// Span attributes by key.
+	Attributes Attributes `yaml:"attributes"`
+	// What captures mean beyond their attributes.
+	Roles Roles `yaml:"roles"`
+	// The ways to see the operation, best first: the first one whose probes all exist serves.
+	Tiers []*Tier `yaml:"tiers" jsonschema:"required,minItems=1,maxItems=16"`
+}
+
+// Inline reports whether the operation rides inside the record of another one.
+func (o *Operation) Inline() bool { return o.Parent != "" }
+
+// Point reports whether the operation is a single event without an end.
+func (o *Operation) Point() bool { return len(o.Tiers) > 0 && len(o.Tiers[0].Point) > 0 }
+
+// Recurses reports whether the operation may nest in itself in that tier.
+func (o *Operation) Recurses(t *Tier) bool {
+	if t.Recursive != nil {
+		return *t.Recursive
+	}
+	return o.Recursive
+}
+
+// Duration is a length of time, in YAML as in "250ms" or "1m30s".
+type Duration time.Duration
+
+// Roles give captures a meaning beyond their attributes. In YAML an absent role
+// falls to the capture of the usual name, if its type fits and it has no other role; "" switches it off.
+type Roles struct {
+	// At is the place in the profile.
+	At Where `yaml:"-"`
+
+	// The statement, a capture of type sql; usually text.
+	Text string `yaml:"text" form:"role"`
+	// The current database, a string; usually namespace.
+	Namespace string `yaml:"namespace" form:"role"`
+	// An integer that is not zero when the operation failed; usually status.
+	Failed string `yaml:"failed" form:"role"`
+	// An integer that is not zero when the operation failed: the server's error number; usually error.
+	Error string `yaml:"error" form:"role"`
+	// An integer that is not zero when the operation began earlier than its probe: CLOCK_MONOTONIC in nanoseconds; usually start_ns.
+	Start string `yaml:"start" form:"role"`
+}
+
+// Tier is one way to see an operation.
+type Tier struct {
+	// At is the place in the profile.
+	At Where `yaml:"-"`
+
+	// Name of the tier, such as usdt, plugin or uprobe.
+	Name string `yaml:"tier" jsonschema:"required" form:"tier"`
+	// What this tier cannot tell, for the report.
+	Lacks []string `yaml:"lacks" form:"line"`
+	// Overrides the operation's recursive.
+	Recursive *bool `yaml:"recursive"`
+	// The probes at which the operation starts.
+	Start Probes `yaml:"start"`
+	// The probes at which it is done.
+	Done Probes `yaml:"done"`
+	// The probes of a point operation, instead of start and done.
+	Point Probes `yaml:"point"`
+}
+
+// Probes returns all probes of the tier: start, done and point.
+func (t *Tier) Probes() []*Probe {
+	all := make([]*Probe, 0, len(t.Start)+len(t.Done)+len(t.Point))
+	all = append(all, t.Start...)
+	all = append(all, t.Done...)
+	return append(all, t.Point...)
+}

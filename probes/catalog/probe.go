@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package catalog
+
+import "slices"
+
+// Limits of a profile. Those of a record are [bridge.MaxValues] and
+// [bridge.MaxStrings].
+const (
+	MaxArg           = 11      // highest argument number
+	MaxStringBytes   = 256     // longest string capture
+	MaxOffsets       = 4       // pointer loads of a capture
+	MaxOffset        = 1 << 20 // furthest offset of a pointer load, either way
+	MaxWhen          = 63      // highest value of a condition
+	MaxProbeCaptures = 16      // captures of a probe
+
+	// DefaultStringBytes is the length of a string capture without max.
+	DefaultStringBytes = 64
+)
+
+// Probes are probes of which each one counts. In YAML a single probe needs no list.
+type Probes []*Probe
+
+// Probe is a place in a program, and what to read there.
+type Probe struct {
+	// At is the place in the profile.
+	At Where `yaml:"-"`
+
+	// The probe's address, or several of which the first that exists is taken.
+	Addresses Addresses `yaml:"probe" jsonschema:"required"`
+	// Only when this argument has one of these values does the operation start.
+	When *Condition `yaml:"when"`
+	// What to read, by name.
+	Captures Captures `yaml:"capture"`
+}
+
+// Addresses are alternatives of which the first that exists is taken. In YAML a
+// single address needs no list.
+type Addresses []Address
+
+// Condition looks at one small integer argument.
+type Condition struct {
+	// At is the place in the profile.
+	At Where `yaml:"-"`
+
+	// Number of the argument, from 0.
+	Arg int `yaml:"arg" jsonschema:"required,minimum=0,maximum=11"`
+	// Type of the argument.
+	Type Type `yaml:"type" jsonschema:"required,enum=u8,enum=u16,enum=u32,enum=u64,enum=i8,enum=i16,enum=i32,enum=i64"`
+	// The values that satisfy the condition, from 0 to 63.
+	In []int `yaml:"in" jsonschema:"required,minItems=1,maxItems=64,minimum=0,maximum=63"`
+}
+
+// Mask returns the condition's values as a set of bits.
+func (c *Condition) Mask() uint64 { return mask(c.In) }
+
+func mask(values []int) uint64 {
+	var m uint64
+	for _, v := range values {
+		if v >= 0 && v <= MaxWhen {
+			m |= 1 << v
+		}
+	}
+	return m
+}
+
+// Captures are the captures of a probe in the order of the file.
+type Captures []*Capture
+
+// Find returns the capture of that name, or nil.
+func (c Captures) Find(name string) *Capture {
+	for _, capture := range c {
+		if capture.Name == name {
+			return capture
+		}
+	}
+	return nil
+}
+
+// Capture reads one value from the traced thread.
+//
+// The value begins as an argument of the probe. Each offset is one pointer
+// load: with offsets [a, b] an integer is read at *(argument+a)+b, and a
+// string or sql capture has its first byte where the last load points.
+type Capture struct {
+	// At is the place in the profile.
+	At Where `yaml:"-"`
+	// Name is the capture's key in the profile.
+	Name string `yaml:"-"`
+
+	// Number of the argument, from 0: of the USDT probe, or of the function by the C calling convention.
+	Arg int `yaml:"arg" jsonschema:"required,minimum=0,maximum=11"`
+	// Type of the value. A string ends at a NUL byte or at max; sql is the text of a statement, which ends at a NUL byte or after length.
+	Type Type `yaml:"type" jsonschema:"required,enum=u8,enum=u16,enum=u32,enum=u64,enum=i8,enum=i16,enum=i32,enum=i64,enum=string,enum=sql"`
+	// Longest string in bytes, from 1 to 256; by default 64.
+	Max int `yaml:"max" jsonschema:"minimum=1,maximum=256"`
+	// The argument that holds the length of an sql capture in bytes.
+	Length *Length `yaml:"length"`
+	// Further pointer loads, each with its offset in bytes.
+	Offsets []int `yaml:"offsets" jsonschema:"minItems=1,maxItems=4,minimum=-1048576,maximum=1048576"`
+	// Read only when the probe's condition met one of these values.
+	When []int `yaml:"when" jsonschema:"minItems=1,maxItems=64,minimum=0,maximum=63"`
+}
+
+// WhenMask returns the values at which the capture is read as a set of bits, 0
+// for always.
+func (c *Capture) WhenMask() uint64 { return mask(c.When) }
+
+// Length is the argument that holds the length of a text.
+type Length struct {
+	// At is the place in the profile.
+	At Where `yaml:"-"`
+
+	// Number of the argument, from 0.
+	Arg int `yaml:"arg" jsonschema:"required,minimum=0,maximum=11"`
+	// Type of the argument; by default u64.
+	Type Type `yaml:"type" jsonschema:"enum=u32,enum=u64"`
+}
+
+// Type is the type of a capture.
+type Type string
+
+// The types. Integers are read in the byte order of the machine.
+const (
+	TypeU8     Type = "u8"
+	TypeU16    Type = "u16"
+	TypeU32    Type = "u32"
+	TypeU64    Type = "u64"
+	TypeI8     Type = "i8"
+	TypeI16    Type = "i16"
+	TypeI32    Type = "i32"
+	TypeI64    Type = "i64"
+	TypeString Type = "string" // NUL-terminated bytes
+	TypeSQL    Type = "sql"    // the text of a statement
+)
+
+// Bytes returns the size of an integer type, 0 for other types.
+func (t Type) Bytes() int {
+	switch t {
+	case TypeU8, TypeI8:
+		return 1
+	case TypeU16, TypeI16:
+		return 2
+	case TypeU32, TypeI32:
+		return 4
+	case TypeU64, TypeI64:
+		return 8
+	default:
+		return 0
+	}
+}
+
+// Integer reports whether the type is an integer.
+func (t Type) Integer() bool { return t.Bytes() != 0 }
+
+// Signed reports whether the type is a signed integer.
+func (t Type) Signed() bool {
+	return slices.Contains([]Type{TypeI8, TypeI16, TypeI32, TypeI64}, t)
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package catalog
+
+import (
+	"slices"
+
+	"github.com/spanbridge/spanbridge/bridge"
+	"github.com/spanbridge/spanbridge/bridge/sqltext"
+)
+
+// Profile describes one kind of server or program.
+type Profile struct {
+	// At is the place of the profile in its file.
+	At Where `yaml:"-"`
+	// Source is the text that the profile was read from.
+	Source []byte `yaml:"-"`
+
+	// Name of the profile, unique among the profiles in use.
+	Name string `yaml:"profile" jsonschema:"required" form:"profile"`
+	// Title for people, with the versions that the profile is meant for.
+	Title string `yaml:"title" form:"line"`
+	// Versions that tests have proven. Write them in quotes.
+	Tested []string `yaml:"tested" form:"line"`
+	// Which processes this profile serves.
+	Match Match `yaml:"match" jsonschema:"required"`
+	// Value of db.system.name; empty for a program that is no database.
+	System string `yaml:"system" form:"system"`
+	// SQL dialect of statement texts; needed when a capture has the type sql.
+	Dialect Dialect `yaml:"dialect" jsonschema:"enum=mysql,enum=postgresql"`
+	// Value of service.name; by default the system, else the profile's name.
+	Service string `yaml:"service" form:"line"`
+	// The operations by name.
+	Operations Operations `yaml:"operations" jsonschema:"required"`
+}
+
+// Serves reports whether the profile serves processes that run an executable
+// of that base name.
+func (p *Profile) Serves(executable string) bool {
+	return slices.Contains(p.Match.Executables, executable)
+}
+
+// Match says which processes a profile serves.
+type Match struct {
+	// At is the place in the profile.
+	At Where `yaml:"-"`
+
+	// Base names of the executable, as /proc/PID/exe tells it.
+	Executables []string `yaml:"executables" jsonschema:"required,minItems=1,maxItems=64" form:"executable"`
+}
+
+// Dialect names the SQL dialect of statement texts.
+type Dialect string
+
+// The dialects.
+const (
+	DialectMySQL      Dialect = "mysql"
+	DialectPostgreSQL Dialect = "postgresql"
+)
+
+// SQL returns the dialect as the sanitiser knows it. An empty dialect gives
+// the one of MySQL; it has no texts to sanitise.
+func (d Dialect) SQL() sqltext.Dialect {
+	if d == DialectPostgreSQL {
+		return sqltext.PostgreSQL
+	}
+	return sqltext.MySQL
+}
+
+// Kind names a span kind.
+type Kind string
+
+// The span kinds of a profile.
+const (
+	KindServer   Kind = "server"
+	KindInternal Kind = "internal"
+	KindClient   Kind = "client"
+)
+
+// Span returns the kind as spans carry it.
+func (k Kind) Span() bridge.Kind {
+	switch k {
+	case KindServer:
+		return bridge.KindServer
+	case KindClient:
+		return bridge.KindClient
+	default:
+		return bridge.KindInternal
+	}
+}
+
+// Detail is how closely a server is watched.
+type Detail string
+
+// The levels of detail, from the coarsest to the finest. A level includes the
+// levels before it.
+const (
+	DetailQuery  Detail = "query"
+	DetailPhases Detail = "phases"
+	DetailStages Detail = "stages"
+)
+
+// Details lists the levels from the coarsest to the finest.
+func Details() []Detail { return []Detail{DetailQuery, DetailPhases, DetailStages} }
+
+// Includes reports whether an operation of the level other is attached when d
+// is asked for.
+func (d Detail) Includes(other Detail) bool {
+	return slices.Index(Details(), other) <= slices.Index(Details(), d)
+}

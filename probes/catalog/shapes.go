@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package catalog
+
+import (
+	"reflect"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// maxAlternatives bounds lists of probes and of alternative addresses.
+const maxAlternatives = 32
+
+func (o *Operations) decodeNode(d *decoder, n *yaml.Node, path string, _ rules) {
+	*o = named(d, n, path, "operation", func(op *Operation, name string) { op.Name = name })
+}
+
+func (c *Captures) decodeNode(d *decoder, n *yaml.Node, path string, _ rules) {
+	*c = named(d, n, path, "capture", func(capture *Capture, name string) { capture.Name = name })
+}
+
+func (a *Attributes) decodeNode(d *decoder, n *yaml.Node, path string, _ rules) {
+	*a = named(d, n, path, "attribute", func(attribute *Attribute, key string) { attribute.Key = key })
+}
+
+func (p *Probes) decodeNode(d *decoder, n *yaml.Node, path string, r rules) {
+	*p = oneOrMany[*Probe](d, n, path, r)
+}
+
+func (a *Addresses) decodeNode(d *decoder, n *yaml.Node, path string, r rules) {
+	*a = oneOrMany[Address](d, n, path, r)
+}
+
+// decodeNode accepts the name of a capture in place of a mapping.
+func (a *Attribute) decodeNode(d *decoder, n *yaml.Node, path string, _ rules) {
+	if n.Kind == yaml.MappingNode {
+		d.structure(n, path, reflect.ValueOf(a).Elem())
+		return
+	}
+	a.At = Where{File: d.file, Line: n.Line, Path: path}
+	a.Capture, _ = d.text(n, path, rules{form: "capture"})
+}
