@@ -5,7 +5,6 @@ package usdt
 import (
 	"bytes"
 	"debug/elf"
-	"errors"
 	"strings"
 	"testing"
 )
@@ -77,8 +76,7 @@ func checkArg(t *testing.T, a Arg) {
 	}
 }
 
-// FuzzParse checks that any bytes give either an error or sites that can be
-// attached to.
+// FuzzParse hands any bytes to the parser.
 func FuzzParse(f *testing.F) {
 	note := notes(
 		noteSpec{textAddr, 0x10, dataAddr, "p", "n", "8@%rdi 4@counter+4(%rip)"},
@@ -94,29 +92,55 @@ func FuzzParse(f *testing.F) {
 	} {
 		f.Add(m.build(f))
 	}
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		file, err := ParseReaderAt(bytes.NewReader(raw))
-		if err != nil {
-			if file != nil {
-				t.Fatalf("a file beside the error %v", err)
-			}
-			return
+	f.Fuzz(checkFile)
+}
+
+// FuzzNotes is FuzzParse with a sound file around any notes and symbol names.
+func FuzzNotes(f *testing.F) {
+	note := noteSpec{textAddr, 0x10, dataAddr, "p", "n", "8@%rdi 4@counter+4(%rip)"}.encode()
+	f.Add(note, "\x00counter\x00", uint8(4), true)
+	f.Add(append(note, note...), "\x00a_counter\x00", uint8(8), false)
+	f.Add(rawNote("GNU\x00", 3, []byte("build"), 8), "", uint8(8), true)
+	f.Fuzz(func(t *testing.T, data []byte, names string, align uint8, x86 bool) {
+		m := image{base: 0x20, machine: elf.EM_AARCH64}
+		if x86 {
+			m.machine = elf.EM_X86_64
 		}
-		for i := range file.Probes {
-			p := &file.Probes[i]
-			if len(p.Sites) == 0 || file.Find(p.Provider, p.Name) != p {
-				t.Fatalf("probe %s:%s is empty or not found", p.Provider, p.Name)
-			}
-			for _, s := range p.Sites {
-				checkSite(t, raw, s)
-			}
+		entry := make([]byte, 2*elf.Sym64Size)
+		copy(entry[elf.Sym64Size:], []byte{1, 0, 0, 0, byte(elf.STT_OBJECT), 0, 1, 0, 0, 0x20, 0x60})
+		m.sections = []testSection{
+			{name: noteSection, kind: elf.SHT_NOTE, align: uint64(align), data: data},
+			{name: ".symtab", kind: elf.SHT_SYMTAB, data: entry, link: 3},
+			{name: ".strtab", kind: elf.SHT_STRTAB, data: []byte(names)},
 		}
-		for _, fault := range file.Faults {
-			if fault.Err == nil || !errors.Is(file.Err(), fault) {
-				t.Fatalf("fault %+v has no reason", fault)
-			}
-		}
+		checkFile(t, m.build(t))
 	})
+}
+
+// checkFile checks that bytes give either an error or sites that can be
+// attached to.
+func checkFile(t *testing.T, raw []byte) {
+	file, err := ParseReaderAt(bytes.NewReader(raw))
+	if err != nil {
+		if file != nil {
+			t.Fatalf("a file beside the error %v", err)
+		}
+		return
+	}
+	for i := range file.Probes {
+		p := &file.Probes[i]
+		if len(p.Sites) == 0 || file.Find(p.Provider, p.Name) != p {
+			t.Fatalf("probe %s:%s is empty or not found", p.Provider, p.Name)
+		}
+		for _, s := range p.Sites {
+			checkSite(t, raw, s)
+		}
+	}
+	for _, fault := range file.Faults {
+		if fault.Err == nil || !strings.Contains(file.Err().Error(), fault.Error()) {
+			t.Fatalf("fault %+v has no reason", fault)
+		}
+	}
 }
 
 func checkSite(t *testing.T, raw []byte, s Site) {
