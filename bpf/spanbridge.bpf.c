@@ -31,11 +31,14 @@ struct {
 	__type(value, struct op_config);
 } ops SEC(".maps");
 
-/* The processes to which sites marked SPEC_ONLY_TARGETS are limited. */
+/*
+ * The processes to which sites marked SPEC_ONLY_TARGETS are limited. The key
+ * is the operation, shifted left by 32, and the process.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4096);
-	__type(key, __u32);
+	__uint(max_entries, 8192);
+	__type(key, __u64);
 	__type(value, __u8);
 } targets SEC(".maps");
 
@@ -43,12 +46,12 @@ static __always_inline const struct spec *spec_of(struct pt_regs *ctx)
 {
 	__u32 index = bpf_get_attach_cookie(ctx);
 	const struct spec *spec = bpf_map_lookup_elem(&sites, &index);
-	__u32 tgid;
+	__u64 key;
 
 	if (!spec || !(spec->flags & SPEC_ONLY_TARGETS))
 		return spec;
-	tgid = bpf_get_current_pid_tgid() >> 32;
-	return bpf_map_lookup_elem(&targets, &tgid) ? spec : 0;
+	key = (__u64)spec->op << 32 | bpf_get_current_pid_tgid() >> 32;
+	return bpf_map_lookup_elem(&targets, &key) ? spec : 0;
 }
 
 static __always_inline const struct op_config *config_of(__u32 op)
@@ -235,6 +238,21 @@ SEC("tp_btf/sched_process_exit") int thread_exit(__u64 *ctx)
 		count(thread->frames[i].op, COUNT_ABANDONED);
 	}
 	thread->depth = 0;
+	return 0;
+}
+
+/* The processes that executed a program, for user space to look at. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 64 << 10);
+} execs SEC(".maps");
+
+SEC("tp_btf/sched_process_exec") int process_exec(__u64 *ctx)
+{
+	struct task_struct *task = (struct task_struct *)ctx[0];
+	__u32 tgid = task->tgid;
+
+	bpf_ringbuf_output(&execs, &tgid, sizeof(tgid), 0);
 	return 0;
 }
 

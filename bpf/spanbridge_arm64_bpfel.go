@@ -167,6 +167,7 @@ const (
 	ProgramsMapCounters       = "counters"
 	ProgramsMapEmptyHistogram = "empty_histogram"
 	ProgramsMapEvents         = "events"
+	ProgramsMapExecs          = "execs"
 	ProgramsMapHistograms     = "histograms"
 	ProgramsMapOpenOperations = "open_operations"
 	ProgramsMapOps            = "ops"
@@ -178,6 +179,7 @@ const (
 	ProgramsProgDoneSingle    = "done_single"
 	ProgramsProgPointMulti    = "point_multi"
 	ProgramsProgPointSingle   = "point_single"
+	ProgramsProgProcessExec   = "process_exec"
 	ProgramsProgStartMulti    = "start_multi"
 	ProgramsProgStartSingle   = "start_single"
 	ProgramsProgThreadExit    = "thread_exit"
@@ -232,6 +234,7 @@ type ProgramsProgramSpecs struct {
 	DoneSingle  *ebpf.ProgramSpec `ebpf:"done_single"`
 	PointMulti  *ebpf.ProgramSpec `ebpf:"point_multi"`
 	PointSingle *ebpf.ProgramSpec `ebpf:"point_single"`
+	ProcessExec *ebpf.ProgramSpec `ebpf:"process_exec"`
 	StartMulti  *ebpf.ProgramSpec `ebpf:"start_multi"`
 	StartSingle *ebpf.ProgramSpec `ebpf:"start_single"`
 	ThreadExit  *ebpf.ProgramSpec `ebpf:"thread_exit"`
@@ -248,6 +251,7 @@ type ProgramsMapSpecs struct {
 	Counters       *ebpf.MapSpec `ebpf:"counters"`
 	EmptyHistogram *ebpf.MapSpec `ebpf:"empty_histogram"`
 	Events         *ebpf.MapSpec `ebpf:"events"`
+	Execs          *ebpf.MapSpec `ebpf:"execs"`
 	Histograms     *ebpf.MapSpec `ebpf:"histograms"`
 	OpenOperations *ebpf.MapSpec `ebpf:"open_operations"`
 	Ops            *ebpf.MapSpec `ebpf:"ops"`
@@ -291,6 +295,7 @@ type ProgramsMaps struct {
 	Counters       *ebpf.Map `ebpf:"counters"`
 	EmptyHistogram *ebpf.Map `ebpf:"empty_histogram"`
 	Events         *ebpf.Map `ebpf:"events"`
+	Execs          *ebpf.Map `ebpf:"execs"`
 	Histograms     *ebpf.Map `ebpf:"histograms"`
 	OpenOperations *ebpf.Map `ebpf:"open_operations"`
 	Ops            *ebpf.Map `ebpf:"ops"`
@@ -308,6 +313,7 @@ func (m *ProgramsMaps) Close() error {
 		m.Counters,
 		m.EmptyHistogram,
 		m.Events,
+		m.Execs,
 		m.Histograms,
 		m.OpenOperations,
 		m.Ops,
@@ -334,6 +340,7 @@ type ProgramsPrograms struct {
 	DoneSingle  *ebpf.Program `ebpf:"done_single"`
 	PointMulti  *ebpf.Program `ebpf:"point_multi"`
 	PointSingle *ebpf.Program `ebpf:"point_single"`
+	ProcessExec *ebpf.Program `ebpf:"process_exec"`
 	StartMulti  *ebpf.Program `ebpf:"start_multi"`
 	StartSingle *ebpf.Program `ebpf:"start_single"`
 	ThreadExit  *ebpf.Program `ebpf:"thread_exit"`
@@ -346,6 +353,7 @@ func (p *ProgramsPrograms) Close() error {
 		p.DoneSingle,
 		p.PointMulti,
 		p.PointSingle,
+		p.ProcessExec,
 		p.StartMulti,
 		p.StartSingle,
 		p.ThreadExit,

@@ -2,6 +2,8 @@
 
 package bridge
 
+import "errors"
+
 // Limits of a record, shared with the kernel side.
 const (
 	MaxValues  = 8  // integer captures of an operation
@@ -60,9 +62,14 @@ type Record struct {
 
 // Source yields records in the order in which operations of a thread finished.
 //
-// Next blocks; it returns io.EOF after Close or at the end of input. Next
+// Next waits for a record, for a while: then it returns ErrIdle. It returns
+// io.EOF after Close or at the end of input. Next
 // and Close may be called concurrently; Next by one goroutine at a time.
 type Source interface {
 	Next(*Record) error
 	Close() error
 }
+
+// ErrIdle is what [Source.Next] returns when no record came for a while, so
+// that the caller can do what time demands. Then Next can be called again.
+var ErrIdle = errors.New("no record yet")

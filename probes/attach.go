@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package probes
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+
+	"github.com/spanbridge/spanbridge/bpf"
+	"github.com/spanbridge/spanbridge/bridge"
+	"github.com/spanbridge/spanbridge/probes/catalog"
+)
+
+// served is one operation of a profile, seen by one tier in particular files.
+// It keeps its number in the operation table for the life of the session, also
+// while it is detached.
+type served struct {
+	op        uint16
+	profile   *catalog.Profile
+	operation *catalog.Operation
+	tier      *catalog.Tier
+	misses    []string
+	sites     []site
+	indexes   []uint32 // of the sites in the map of sites
+	links     []link.Link
+	limited   bool         // only the processes in pids
+	pids      map[int]bool // processes that want it now
+}
+
+// servedKey names what is served: profile, operation, tier and files.
+func servedKey(profile *catalog.Profile, op *catalog.Operation, p *plan) string {
+	seen := make(map[string]bool)
+	var files []string
+	for i := range p.sites {
+		f := fmt.Sprintf("%d:%d", p.sites[i].file.key.dev, p.sites[i].file.key.ino)
+		if !seen[f] {
+			seen[f] = true
+			files = append(files, f)
+		}
+	}
+	sort.Strings(files)
+	return strings.Join(append([]string{profile.Name, op.Name, p.tier.Name}, files...), "|")
+}
+
+// newServed enters an operation into the tables of both sides.
+func (s *Session) newServed(profile *catalog.Profile, op *catalog.Operation, p *plan) (*served, error) {
+	table := s.operations()
+	if len(table) >= bpf.MaxOperations {
+		return nil, fmt.Errorf("no more than %d operations can be observed at a time", bpf.MaxOperations)
+	}
+	sv := &served{
+		op: uint16(len(table)), profile: profile, operation: op, tier: p.tier,
+		misses: p.misses, sites: p.sites, pids: make(map[int]bool),
+	}
+	if err := s.objects.Ops.Put(uint32(sv.op), s.opConfig(op, p.tier)); err != nil {
+		return nil, fmt.Errorf("configure operation %s: %w", op.Name, err)
+	}
+	for i := range sv.sites {
+		sv.sites[i].spec.Op = sv.op
+		if s.nextSite >= uint32(s.objects.Sites.MaxEntries()) {
+			return nil, fmt.Errorf("no more than %d probe sites can be attached", s.objects.Sites.MaxEntries())
+		}
+		sv.indexes = append(sv.indexes, s.nextSite)
+		s.nextSite++
+	}
+	s.addOperation(bridgeOperation(profile, op, p.tier))
+	return sv, nil
+}
+
+func (s *Session) opConfig(op *catalog.Operation, tier *catalog.Tier) bpf.ProgramsOpConfig {
+	c := bpf.ProgramsOpConfig{
+		MinNs:  uint64(max(s.cfg.MinDuration, time.Duration(op.MinDuration))),
+		Sample: sampleThreshold(s.cfg.Sample),
+	}
+	if op.Inline() {
+		c.IsInline = 1
+	}
+	if op.Recurses(tier) {
+		c.Recursive = 1
+	}
+	return c
+}
+
+// sampleThreshold turns a ratio into the largest random number that is kept.
+func sampleThreshold(ratio float64) uint32 {
+	if ratio >= 1 {
+		return 1<<32 - 1
+	}
+	return uint32(ratio * (1 << 32))
+}
+
+func bridgeOperation(profile *catalog.Profile, op *catalog.Operation, tier *catalog.Tier) *bridge.Operation {
+	where := assignSlots(tier)
+	fields, constants := operationFields(op, tier, where)
+	return &bridge.Operation{
+		Name: op.Name, System: profile.System, Profile: profile.Name, Tier: tier.Name,
+		Kind: op.Kind.Span(), SpanName: op.Span, HasText: where.text != "", Dialect: profile.Dialect.SQL(),
+		Fields: fields, Attrs: constants, Metric: op.Metric, Counter: op.Counter,
+		Inline: op.Inline(), Point: op.Point(),
+	}
+}
+
+// writeSites tells the kernel side what the sites mean.
+func (s *Session) writeSites(sv *served) error {
+	for i := range sv.sites {
+		spec := sv.sites[i].spec
+		if sv.limited {
+			spec.Flags |= specOnlyTargets
+		}
+		if err := s.objects.Sites.Put(sv.indexes[i], spec); err != nil {
+			return fmt.Errorf("configure site %s: %w", sv.sites[i].probe, err)
+		}
+	}
+	return nil
+}
+
+// attach places the probes. Ends come before starts, so that no operation is
+// opened whose end would be missed.
+func (s *Session) attach(sv *served) error {
+	if err := s.writeSites(sv); err != nil {
+		return err
+	}
+	for _, a := range []action{actionPoint, actionDone, actionStart} {
+		if err := s.attachAction(sv, a); err != nil {
+			return errors.Join(err, sv.detach())
+		}
+	}
+	return nil
+}
+
+// attachAction attaches one program to its sites, one link for each file.
+func (s *Session) attachAction(sv *served, a action) error {
+	byFile := make(map[*binary][]int)
+	for i := range sv.sites {
+		if sv.sites[i].action == a {
+			byFile[sv.sites[i].file] = append(byFile[sv.sites[i].file], i)
+		}
+	}
+	for file, indexes := range byFile {
+		ex, err := link.OpenExecutable(file.attachPath())
+		if err != nil {
+			return fmt.Errorf("open %s: %w", file.path, err)
+		}
+		links, err := s.place(ex, sv, a, indexes)
+		sv.links = append(sv.links, links...)
+		if err != nil {
+			return fmt.Errorf("attach to %s in %s: %w", sv.sites[indexes[0]].probe, file.path, explain(err))
+		}
+	}
+	return nil
+}
+
+func (s *Session) place(ex *link.Executable, sv *served, a action, indexes []int) ([]link.Link, error) {
+	if !s.multi {
+		return placeSingly(ex, s.program(a), sv, indexes)
+	}
+	var o link.UprobeMultiOptions
+	for _, i := range indexes {
+		o.Addresses = append(o.Addresses, sv.sites[i].offset)
+		o.RefCtrOffsets = append(o.RefCtrOffsets, sv.sites[i].semaphore)
+		o.Cookies = append(o.Cookies, uint64(sv.indexes[i]))
+	}
+	l, err := ex.UprobeMulti(nil, s.program(a), &o)
+	if err != nil {
+		return nil, err
+	}
+	return []link.Link{l}, nil
+}
+
+// placeSingly is the way of kernels before 6.6. It needs CAP_SYS_ADMIN.
+func placeSingly(ex *link.Executable, program *ebpf.Program, sv *served, indexes []int) (links []link.Link, err error) {
+	for _, i := range indexes {
+		l, err := ex.Uprobe("", program, &link.UprobeOptions{
+			Address: sv.sites[i].offset, RefCtrOffset: sv.sites[i].semaphore, Cookie: uint64(sv.indexes[i]),
+		})
+		if err != nil {
+			return links, err
+		}
+		links = append(links, l)
+	}
+	return links, nil
+}
+
+func (s *Session) program(a action) *ebpf.Program {
+	o := &s.objects.ProgramsPrograms
+	if s.multi {
+		return [numActions]*ebpf.Program{o.StartMulti, o.DoneMulti, o.PointMulti}[a]
+	}
+	return [numActions]*ebpf.Program{o.StartSingle, o.DoneSingle, o.PointSingle}[a]
+}
+
+// detach removes the probes, starts first: they were attached last.
+func (sv *served) detach() error {
+	var errs []error
+	for i := len(sv.links) - 1; i >= 0; i-- {
+		errs = append(errs, sv.links[i].Close())
+	}
+	sv.links = nil
+	return errors.Join(errs...)
+}
+
+// explain replaces a misleading hint: cilium/ebpf suspects the memory lock limit
+// behind every EPERM.
+func explain(err error) error {
+	if errors.Is(err, os.ErrPermission) {
+		return fmt.Errorf("%w: %w", ErrPrivilege, os.ErrPermission)
+	}
+	return err
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package probes
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+	"unsafe"
+
+	"github.com/cilium/ebpf/ringbuf"
+
+	"github.com/spanbridge/spanbridge/bpf"
+	"github.com/spanbridge/spanbridge/bridge"
+)
+
+const (
+	eventSize = int(unsafe.Sizeof(bpf.ProgramsEvent{}))
+	entrySize = int(unsafe.Sizeof(bpf.ProgramsEntry{}))
+	// idle is how long Next waits for a record; producers wake it earlier
+	// when a lot has come.
+	idle = 100 * time.Millisecond
+)
+
+// nativeUint32 reads a number of at least four bytes as the kernel wrote it.
+func nativeUint32(b []byte) uint32 { return *(*uint32)(unsafe.Pointer(&b[0])) }
+
+// Next implements [bridge.Source]. It returns bridge.ErrIdle when no record
+// came for a tenth of a second, and counts records that cannot be decoded.
+func (s *Session) Next(r *bridge.Record) error {
+	for {
+		s.reader.SetDeadline(time.Now().Add(idle))
+		err := s.reader.ReadInto(&s.sample)
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, ringbuf.ErrFlushed):
+			if s.draining.Load() {
+				return io.EOF
+			}
+			return bridge.ErrIdle
+		case errors.Is(err, ringbuf.ErrClosed):
+			return io.EOF
+		case err != nil:
+			return fmt.Errorf("read ring buffer: %w", err)
+		}
+		if decodeRecord(s.sample.RawSample, r) == nil {
+			return nil
+		}
+		s.decodeErrors.Add(1)
+	}
+}
+
+// decodeRecord reads struct event. The record's slices are views into b.
+func decodeRecord(b []byte, r *bridge.Record) error {
+	if len(b) < eventSize {
+		return fmt.Errorf("decode record: %d bytes are too few", len(b))
+	}
+	e := (*bpf.ProgramsEvent)(unsafe.Pointer(unsafe.SliceData(b)))
+	data := b[eventSize:]
+	*r = bridge.Record{
+		Op: e.Op, Flags: bridge.RecordFlags(e.Flags), TGID: e.Tgid, TID: e.Tid,
+		StartNs: e.StartNs, EndNs: e.EndNs, Seq: e.Seq, ParentSeq: e.ParentSeq,
+		Values: e.Values, TextLength: uint64(e.TextLength), RestNs: e.RestNs, RestCount: e.RestCount,
+		Entries: r.Entries[:0],
+	}
+	for i, str := range e.Strings {
+		from, to := int(str.Offset), int(str.Offset)+int(str.Length)
+		if to > len(data) {
+			return fmt.Errorf("decode record: string %d lies outside", i)
+		}
+		r.Strings[i] = data[from:to]
+	}
+	from, head, tail := int(e.TextOffset), int(e.Head), int(e.Tail)
+	if from+head+tail > len(data) {
+		return errors.New("decode record: text lies outside")
+	}
+	r.Text, r.Tail = data[from:from+head], data[from+head:from+head+tail]
+	return decodeEntries(data, int(e.Used), int(e.Entries), r)
+}
+
+// decodeEntries reads the inner operations, which are the last thing in data.
+func decodeEntries(data []byte, used, n int, r *bridge.Record) error {
+	if n == 0 {
+		return nil
+	}
+	if used > len(data) || n > bridge.MaxEntries || n*entrySize > used {
+		return errors.New("decode record: entries lie outside")
+	}
+	for at := used - n*entrySize; at < used; at += entrySize {
+		var e bpf.ProgramsEntry
+		copy(unsafe.Slice((*byte)(unsafe.Pointer(&e)), entrySize), data[at:])
+		r.Entries = append(r.Entries, bridge.Entry{
+			Op: e.Op, Flags: bridge.RecordFlags(e.Flags), Depth: e.Depth,
+			StartNs: e.StartNs, DurationNs: e.DurationNs, Value: e.Value,
+		})
+	}
+	return nil
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package probes
+
+import (
+	"debug/elf"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+
+	"github.com/spanbridge/spanbridge/probes/usdt"
+)
+
+// fileKey names a file by what the kernel hangs uprobes on, the inode.
+type fileKey struct {
+	dev, ino uint64
+}
+
+// binary is an executable or a library with what is known of its probes. It
+// keeps the file open: probes are attached through the descriptor, so a file
+// that was replaced meanwhile cannot be hit by mistake.
+type binary struct {
+	key     fileKey
+	path    string // as the process that it was found in sees it
+	file    *os.File
+	probes  *usdt.File
+	symbols map[string]elf.Symbol
+	elf     *elf.File
+}
+
+func keyOf(f *os.File) (fileKey, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return fileKey{}, err
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return fileKey{}, errors.New("no inode is known")
+	}
+	return fileKey{dev: st.Dev, ino: st.Ino}, nil
+}
+
+// files opens every binary once. It is not safe for concurrent use.
+type files struct {
+	byKey map[fileKey]*binary
+}
+
+// executable returns the binary that a process runs, which may be deleted.
+func (c *files) executable(p *process) (*binary, error) {
+	f, err := openRegular(procPath(p.pid, "exe"))
+	if err != nil {
+		return nil, err
+	}
+	return c.add(f, p.exePath)
+}
+
+// library returns a library that a process has mapped.
+func (c *files) library(pid int, m mapping) (*binary, error) {
+	f, err := openMapping(pid, m)
+	if err != nil {
+		return nil, err
+	}
+	return c.add(f, m.path)
+}
+
+// add takes over f: it is kept, or closed if its file is known.
+func (c *files) add(f *os.File, path string) (*binary, error) {
+	key, err := keyOf(f)
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("look at %s: %w", path, err)
+	}
+	if known, ok := c.byKey[key]; ok {
+		f.Close()
+		return known, nil
+	}
+	b := &binary{key: key, path: path, file: f}
+	if err := b.read(); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("read probes of %s: %w", path, err)
+	}
+	if c.byKey == nil {
+		c.byKey = make(map[fileKey]*binary)
+	}
+	c.byKey[key] = b
+	return b, nil
+}
+
+func (c *files) close() {
+	for _, b := range c.byKey {
+		b.file.Close()
+	}
+	c.byKey = nil
+}
+
+func (b *binary) read() (err error) {
+	// The parser checks the headers before debug/elf sees them.
+	if b.probes, err = usdt.ParseReaderAt(b.file); err != nil {
+		return err
+	}
+	b.elf, err = elf.NewFile(b.file)
+	return err
+}
+
+// attachPath is a path that leads to the open file and to no other.
+func (b *binary) attachPath() string {
+	return fmt.Sprintf("/proc/self/fd/%d", b.file.Fd())
+}
+
+// function returns the code symbol of exactly that name.
+func (b *binary) function(name string) (elf.Symbol, bool) {
+	if b.symbols == nil {
+		b.symbols = functionSymbols(b.elf)
+	}
+	sym, ok := b.symbols[name]
+	return sym, ok
+}
+
+// functionSymbols indexes defined functions of both symbol tables; a file
+// without tables has none.
+func functionSymbols(f *elf.File) map[string]elf.Symbol {
+	all := make(map[string]elf.Symbol)
+	for _, read := range []func() ([]elf.Symbol, error){f.Symbols, f.DynamicSymbols} {
+		symbols, err := read()
+		if err != nil {
+			continue
+		}
+		for _, s := range symbols {
+			if elf.ST_TYPE(s.Info) == elf.STT_FUNC && s.Section != elf.SHN_UNDEF && s.Size > 0 {
+				all[s.Name] = s
+			}
+		}
+	}
+	return all
+}
+
+// fileOffset turns a virtual address of executable code into a file offset.
+func (b *binary) fileOffset(address uint64) (uint64, bool) {
+	for _, p := range b.elf.Progs {
+		if p.Type == elf.PT_LOAD && p.Flags&elf.PF_X != 0 && address >= p.Vaddr && address-p.Vaddr < p.Filesz {
+			return address - p.Vaddr + p.Off, true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package probes
+
+import (
+	"bufio"
+	"debug/elf"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spanbridge/spanbridge/bridge"
+)
+
+// keepEnded is how long an ended process is remembered: its last records may
+// still be under way.
+const keepEnded = time.Minute
+
+// instance is what the directory knows of a process.
+type instance struct {
+	*bridge.Instance
+	port    int
+	endedAt time.Time
+}
+
+// learn enters a target into the directory, and again once it listens.
+func (s *Session) learn(o *observed) {
+	s.mu.RLock()
+	known := s.instances[uint32(o.pid)]
+	s.mu.RUnlock()
+	if known != nil && known.port != 0 {
+		return
+	}
+	port := listeningPort(o.pid)
+	if known != nil && port == 0 {
+		return
+	}
+	in := &instance{port: port, Instance: describe(o.process, o.profile.Service, s.files.byKey, port)}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.instances[uint32(o.pid)] = in
+	s.evict()
+}
+
+// evict forgets processes that ended a while ago. The caller holds the lock.
+func (s *Session) evict() {
+	now := time.Now()
+	for tgid, in := range s.instances {
+		switch _, alive := s.seen[int(tgid)]; {
+		case alive:
+			in.endedAt = time.Time{}
+		case in.endedAt.IsZero():
+			in.endedAt = now
+		case now.Sub(in.endedAt) > keepEnded:
+			delete(s.instances, tgid)
+		}
+	}
+}
+
+// Instance implements [bridge.Directory]. A process that no scan has met yet
+// is looked at now.
+func (s *Session) Instance(tgid uint32) *bridge.Instance {
+	s.mu.RLock()
+	in := s.instances[tgid]
+	s.mu.RUnlock()
+	if in != nil {
+		return in.Instance
+	}
+	service := ""
+	p := readProcess(int(tgid))
+	if p == nil {
+		p = &process{pid: int(tgid)}
+	} else if profile := s.profileOf(p); profile != nil {
+		service = profile.Service
+	}
+	in = &instance{Instance: describe(p, service, nil, listeningPort(p.pid)), endedAt: time.Now()}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.instances[tgid] = in
+	return in.Instance
+}
+
+// describe makes the resource of a process, by OpenTelemetry's conventions for
+// service, process and host.
+func describe(p *process, service string, known map[fileKey]*binary, port int) *bridge.Instance {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "localhost"
+	}
+	if service == "" {
+		service = "unknown_service:" + filepath.Base(p.exePath)
+	}
+	instanceID := host + ":" + strconv.Itoa(port)
+	if port == 0 {
+		instanceID = host + ":pid:" + strconv.Itoa(p.pid)
+	}
+	resource := &bridge.Resource{Attrs: []bridge.Attr{
+		bridge.String("service.name", service),
+		bridge.String("service.instance.id", instanceID),
+		bridge.String("host.name", host),
+		bridge.String("os.type", "linux"),
+		bridge.Int("process.pid", int64(p.pid)),
+	}}
+	if p.exePath != "" {
+		resource.Attrs = append(resource.Attrs,
+			bridge.String("process.executable.name", strings.ToValidUTF8(filepath.Base(p.exePath), "\uFFFD")),
+			bridge.String("process.executable.path", strings.ToValidUTF8(p.exePath, "\uFFFD")))
+	}
+	for _, b := range known {
+		if id := buildID(b.elf); b.path == p.exePath && id != "" {
+			resource.Attrs = append(resource.Attrs, bridge.String("process.executable.build_id.gnu", id))
+			break
+		}
+	}
+	in := &bridge.Instance{Resource: resource, MetricAttrs: []bridge.Attr{bridge.String("server.address", host)}}
+	if port != 0 {
+		in.MetricAttrs = append(in.MetricAttrs, bridge.Int("server.port", int64(port)))
+	}
+	return in
+}
+
+// buildID reads the GNU build id (type 3, owner "GNU").
+func buildID(f *elf.File) string {
+	section := f.Section(".note.gnu.build-id")
+	if section == nil || section.Size < 16 || section.Size > 256 {
+		return ""
+	}
+	data, err := section.Data()
+	if err != nil || len(data) < 16 {
+		return ""
+	}
+	return hex.EncodeToString(data[16:])
+}
+
+// listeningPort returns the lowest TCP port on which a process listens, 0 if
+// there is none or it cannot be known.
+func listeningPort(pid int) int {
+	sockets := socketInodes(pid)
+	if len(sockets) == 0 {
+		return 0
+	}
+	lowest := 0
+	for _, table := range []string{"tcp", "tcp6"} {
+		for _, port := range listeners(procPath(pid, "net", table), sockets) {
+			if lowest == 0 || port < lowest {
+				lowest = port
+			}
+		}
+	}
+	return lowest
+}
+
+func socketInodes(pid int) map[string]bool {
+	dir := procPath(pid, "fd")
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	inodes := make(map[string]bool)
+	for _, e := range entries {
+		to, err := os.Readlink(filepath.Join(dir, e.Name()))
+		if inode, ok := strings.CutPrefix(to, "socket:["); err == nil && ok {
+			inodes[strings.TrimSuffix(inode, "]")] = true
+		}
+	}
+	return inodes
+}
+
+// listeners reads a table of proc_net(5): local address in field 1, state 0A
+// for listening in field 3, inode in field 9.
+func listeners(path string, inodes map[string]bool) (ports []int) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		fields := strings.Fields(lines.Text())
+		if len(fields) < 10 || fields[3] != "0A" || !inodes[fields[9]] {
+			continue
+		}
+		_, hexPort, _ := strings.Cut(fields[1], ":")
+		if port, err := strconv.ParseUint(hexPort, 16, 16); err == nil {
+			ports = append(ports, int(port))
+		}
+	}
+	return ports
+}

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package probes
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spanbridge/spanbridge/probes/catalog"
+)
+
+// observed is a process that is a target.
+type observed struct {
+	*process
+	profile *catalog.Profile
+	libs    int    // executable mappings at the last look
+	report  string // last thing said of it
+	served  []*served
+}
+
+// Scan looks at all processes, attaches what is new and detaches what is no
+// longer wanted. It must not run at the same time as Watch.
+func (s *Session) Scan() error { return s.scan(nil) }
+
+// scan looks at all targets, and at those other processes; nil stands for all
+// there are.
+func (s *Session) scan(pids []int) error {
+	if pids == nil {
+		all, err := allProcesses()
+		if err != nil {
+			return fmt.Errorf("list processes: %w", err)
+		}
+		pids = all
+	}
+	s.forgetEnded()
+	for _, pid := range pids {
+		s.discover(pid)
+	}
+	return s.reconcile()
+}
+
+func (s *Session) forgetEnded() {
+	for pid, o := range s.seen {
+		now := readProcess(pid)
+		if now == nil || now.startTick != o.startTick || now.exePath != o.exePath {
+			delete(s.seen, pid)
+			s.cfg.Logf("process %d (%s) has ended", pid, filepath.Base(o.exePath))
+		}
+	}
+}
+
+// discover adds a process to the targets if it is one.
+func (s *Session) discover(pid int) {
+	if s.seen[pid] != nil || pid == os.Getpid() {
+		return
+	}
+	p := readProcess(pid)
+	if p == nil {
+		return
+	}
+	if profile := s.profileOf(p); profile != nil {
+		s.seen[pid] = &observed{process: p, profile: profile}
+	}
+}
+
+// profileOf returns the profile for a process, or nil if it is no target. A
+// single profile serves whatever target is named.
+func (s *Session) profileOf(p *process) *catalog.Profile {
+	named := false
+	for _, t := range s.cfg.Targets {
+		named = named || t.matches(p)
+	}
+	if len(s.cfg.Targets) > 0 && !named {
+		return nil
+	}
+	for _, profile := range s.cfg.Profiles {
+		if profile.Serves(filepath.Base(p.exePath)) {
+			return profile
+		}
+	}
+	if named && len(s.cfg.Profiles) == 1 {
+		return s.cfg.Profiles[0]
+	}
+	return nil
+}
+
+// reconcile attaches what targets want and detaches what they want no longer.
+func (s *Session) reconcile() error {
+	var errs []error
+	for _, sv := range s.served {
+		clear(sv.pids)
+	}
+	for _, o := range s.seen {
+		errs = append(errs, s.want(o))
+	}
+	for _, sv := range s.served {
+		errs = append(errs, s.settle(sv))
+	}
+	return errors.Join(errs...)
+}
+
+// want finds what serves a process and marks it as wanted.
+func (s *Session) want(o *observed) error {
+	v, err := s.look(o)
+	if err != nil {
+		if readProcess(o.pid) == nil {
+			return nil
+		}
+		return fmt.Errorf("look at process %d: %w", o.pid, explain(err))
+	}
+	o.served = o.served[:0]
+	var lacking []string
+	for _, op := range o.profile.Operations {
+		if !s.cfg.Detail.Includes(op.Detail) {
+			continue
+		}
+		p, err := s.planOperation(v, op)
+		if err != nil {
+			lacking = append(lacking, fmt.Sprintf("%s: %v", op.Name, err))
+			continue
+		}
+		key := servedKey(o.profile, op, p)
+		sv := s.served[key]
+		if sv == nil {
+			if sv, err = s.newServed(o.profile, op, p); err != nil {
+				return err
+			}
+			s.served[key] = sv
+		}
+		sv.pids[o.pid] = true
+		o.served = append(o.served, sv)
+	}
+	s.learn(o)
+	s.tell(o, lacking)
+	return nil
+}
+
+// look opens the files of a process that its profile speaks of.
+func (s *Session) look(o *observed) (*view, error) {
+	exe, err := s.files.executable(o.process)
+	if err != nil {
+		return nil, err
+	}
+	v := &view{exe: exe}
+	mappings, err := libraries(o.pid)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range mappings {
+		if m.path == o.exePath || !mentions(o.profile, m.path) {
+			continue
+		}
+		b, err := s.files.library(o.pid, m)
+		if err != nil {
+			return nil, err
+		}
+		v.libraries = append(v.libraries, b)
+	}
+	return v, nil
+}
+
+// mentions reports whether a profile has a probe in a library of that path.
+func mentions(profile *catalog.Profile, path string) bool {
+	base := filepath.Base(path)
+	for _, op := range profile.Operations {
+		for _, tier := range op.Tiers {
+			for _, probe := range tier.Probes() {
+				for _, a := range probe.Addresses {
+					if a.Path == path || a.IsLibrary() && a.MatchesLibrary(base) {
+						return true
+					}
+				}
+			}
+		}
+	}
+	return false
+}
+
+// settle attaches, limits or detaches an operation as its processes want it.
+// Probes belong to files: those in a file that also runs in a process that
+// does not want them are limited to the processes that do. What no living
+// process wants stays attached, so that a restarted server is seen from its
+// first statement, unless another tier has taken its place.
+func (s *Session) settle(sv *served) error {
+	if len(sv.pids) == 0 {
+		if len(sv.links) > 0 && s.runsIn(sv) {
+			s.cfg.Logf("%s of %s is now seen in another way than %s", sv.operation.Name, sv.profile.Name, sv.tier.Name)
+			return sv.detach()
+		}
+		return nil
+	}
+	limited := s.mustLimit(sv)
+	if limited {
+		for pid := range sv.pids {
+			if err := s.objects.Targets.Put(targetKey(sv.op, pid), uint8(1)); err != nil {
+				return fmt.Errorf("limit %s to process %d: %w", sv.operation.Name, pid, err)
+			}
+		}
+	}
+	if changed := limited != sv.limited; changed {
+		sv.limited = limited
+		if err := s.writeSites(sv); err != nil {
+			return err
+		}
+	}
+	if len(sv.links) == 0 {
+		return s.attach(sv)
+	}
+	return nil
+}
+
+// runsIn reports whether a living target has one of the operation's files.
+func (s *Session) runsIn(sv *served) bool {
+	for _, o := range s.seen {
+		for _, other := range o.served {
+			if other.operation == sv.operation && other.tier != sv.tier {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// mustLimit reports whether the operation's probes would also fire in
+// processes that do not want them.
+func (s *Session) mustLimit(sv *served) bool {
+	for _, t := range s.cfg.Targets {
+		if t.PID != 0 {
+			return true
+		}
+	}
+	for pid, o := range s.seen {
+		if !sv.pids[pid] && o.profile == sv.profile && s.cfg.Detail.Includes(sv.operation.Detail) {
+			return true
+		}
+	}
+	return false
+}
+
+// targetKey is the kernel side's key of an operation in a process.
+func targetKey(op uint16, pid int) uint64 { return uint64(op)<<32 | uint64(uint32(pid)) }
+
+// tell reports, once, how a process is observed.
+func (s *Session) tell(o *observed, lacking []string) {
+	var ways []string
+	for _, sv := range o.served {
+		ways = append(ways, sv.operation.Name+" by "+sv.tier.Name)
+	}
+	report := strings.Join(ways, ", ")
+	if len(ways) == 0 {
+		report = "nothing to observe: " + strings.Join(lacking, "; ")
+	}
+	if report != o.report {
+		o.report = report
+		s.cfg.Logf("process %d (%s): %s", o.pid, filepath.Base(o.exePath), report)
+	}
+}

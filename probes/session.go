@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package probes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/features"
+	"github.com/cilium/ebpf/link"
+	"github.com/cilium/ebpf/ringbuf"
+
+	"github.com/spanbridge/spanbridge/bpf"
+	"github.com/spanbridge/spanbridge/bridge"
+	"github.com/spanbridge/spanbridge/probes/catalog"
+)
+
+// ErrPrivilege is wrapped where the kernel refuses for lack of privilege.
+var ErrPrivilege = errors.New("not permitted: run as root, or with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE (CAP_SYS_ADMIN before Linux 6.6)")
+
+// ErrKernel is wrapped where the kernel lacks what the programs need.
+var ErrKernel = errors.New("this kernel cannot run the probes")
+
+// Config says what to observe and how closely. The zero value of a field
+// means its default.
+type Config struct {
+	Profiles    []*catalog.Profile // whose processes and operations
+	Targets     []Target           // only these processes; none: all that a profile serves
+	Detail      catalog.Detail     // default query
+	MinDuration time.Duration      // shorter operations give no span, unless they fail
+	Sample      float64            // share of operations that give a span; 0 means 1
+	TextHead    int                // bytes kept of a statement's start; default 4096
+	RingBytes   int                // size of the ring buffer; default 8 MiB
+	// Logf tells the user what happens while the session runs: a target that
+	// appeared, a tier that changed. Nil: nobody is told.
+	Logf func(format string, args ...any)
+}
+
+func (c *Config) setDefaults() {
+	if c.Detail == "" {
+		c.Detail = catalog.DetailQuery
+	}
+	if c.Sample == 0 {
+		c.Sample = 1
+	}
+	if c.TextHead == 0 {
+		c.TextHead = 4096
+	}
+	if c.RingBytes == 0 {
+		c.RingBytes = 8 << 20
+	}
+	if c.Logf == nil {
+		c.Logf = func(string, ...any) {}
+	}
+}
+
+// Session is a set of attached probes. It is a [bridge.Source] of what they
+// see and the [bridge.Directory] of what that means.
+type Session struct {
+	cfg     Config
+	kernel  uint32 // version code
+	multi   bool   // uprobe_multi links exist
+	objects bpf.ProgramsObjects
+	hooks   []link.Link
+	reader  *ringbuf.Reader
+	execs   *ringbuf.Reader
+	sample  ringbuf.Record
+
+	// Only the goroutine that scans uses these.
+	files    files
+	served   map[string]*served
+	nextSite uint32
+	seen     map[int]*observed
+
+	mu        sync.RWMutex // guards instances
+	instances map[uint32]*instance
+	table     atomic.Pointer[[]*bridge.Operation]
+
+	draining     atomic.Bool
+	closeOnce    sync.Once
+	decodeErrors atomic.Uint64
+}
+
+var (
+	_ bridge.Source    = (*Session)(nil)
+	_ bridge.Directory = (*Session)(nil)
+)
+
+// Open loads the programs and attaches the probes of every target that runs.
+// It is no error if there is none: [Session.Watch] waits for it. Errors wrap
+// ErrPrivilege or ErrKernel where that is the cause.
+func Open(cfg Config) (*Session, error) {
+	cfg.setDefaults()
+	s := &Session{
+		cfg: cfg, served: make(map[string]*served), seen: make(map[int]*observed),
+		instances: make(map[uint32]*instance),
+	}
+	s.table.Store(&[]*bridge.Operation{})
+	if err := s.load(); err != nil {
+		return nil, err
+	}
+	if err := s.hook(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	if err := s.Scan(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Session) load() (err error) {
+	if s.kernel, err = features.LinuxVersionCode(); err != nil {
+		return fmt.Errorf("read kernel version: %w", err)
+	}
+	if _, err := os.Stat("/sys/kernel/btf/vmlinux"); err != nil {
+		return fmt.Errorf("%w: it has no BTF in /sys/kernel/btf/vmlinux; use a kernel built with CONFIG_DEBUG_INFO_BTF", ErrKernel)
+	}
+	spec, err := bpf.Spec(bpf.Settings{TextHead: s.cfg.TextHead, RingBytes: s.cfg.RingBytes, Sites: 1024})
+	if err != nil {
+		return err
+	}
+	multiErr := features.HaveBPFLinkUprobeMulti()
+	if errors.Is(multiErr, os.ErrPermission) {
+		return ErrPrivilege
+	}
+	s.multi = multiErr == nil
+	if err := s.dropUnused(spec).LoadAndAssign(&s.objects, nil); err != nil {
+		return explainLoad(err)
+	}
+	if s.reader, err = ringbuf.NewReader(s.objects.Events); err != nil {
+		return errors.Join(fmt.Errorf("open ring buffer: %w", err), s.Close())
+	}
+	if s.execs, err = ringbuf.NewReader(s.objects.Execs); err != nil {
+		return errors.Join(fmt.Errorf("open ring buffer: %w", err), s.Close())
+	}
+	return nil
+}
+
+// dropUnused makes the programs for the other kind of link trivial: a kernel
+// without uprobe_multi refuses to load those.
+func (s *Session) dropUnused(spec *ebpf.CollectionSpec) *ebpf.CollectionSpec {
+	for _, name := range []string{"start", "done", "point"} {
+		if s.multi {
+			spec.Programs[name+"_single"] = spec.Programs[name+"_multi"].Copy()
+		} else {
+			spec.Programs[name+"_multi"] = spec.Programs[name+"_single"].Copy()
+		}
+	}
+	return spec
+}
+
+func explainLoad(err error) error {
+	var verifier *ebpf.VerifierError
+	switch {
+	case errors.As(err, &verifier):
+		return fmt.Errorf("%w: load programs: %v", ErrKernel, err)
+	case errors.Is(err, os.ErrPermission):
+		return fmt.Errorf("load programs: %w", ErrPrivilege)
+	}
+	return fmt.Errorf("load programs: %w", err)
+}
+
+// hook attaches what follows the life of threads and processes.
+func (s *Session) hook() error {
+	for _, p := range []*ebpf.Program{s.objects.ThreadExit, s.objects.ProcessExec} {
+		l, err := link.AttachTracing(link.TracingOptions{Program: p})
+		if err != nil {
+			return fmt.Errorf("attach to scheduler events: %w", explain(err))
+		}
+		s.hooks = append(s.hooks, l)
+	}
+	return nil
+}
+
+// Close detaches every probe, ends Next and frees what the kernel holds. What
+// is still in the ring buffer is lost; see Drain.
+func (s *Session) Close() error {
+	var errs []error
+	s.closeOnce.Do(func() {
+		for _, sv := range s.served {
+			errs = append(errs, sv.detach())
+		}
+		for _, l := range s.hooks {
+			errs = append(errs, l.Close())
+		}
+		for _, r := range []*ringbuf.Reader{s.reader, s.execs} {
+			if r != nil {
+				errs = append(errs, r.Close())
+			}
+		}
+		errs = append(errs, s.objects.Close())
+		s.files.close()
+	})
+	return errors.Join(errs...)
+}
+
+// Drain detaches every probe and lets Next deliver what is in the ring buffer
+// and then io.EOF. Watch must have returned.
+func (s *Session) Drain() error {
+	var errs []error
+	for _, sv := range s.served {
+		errs = append(errs, sv.detach())
+	}
+	s.draining.Store(true)
+	return errors.Join(append(errs, s.reader.Flush())...)
+}
+
+// Watch keeps up with processes that start, end, are replaced or load
+// libraries, until the context ends.
+func (s *Session) Watch(ctx context.Context) error {
+	const full = 10 * time.Second
+	last := time.Now()
+	for ctx.Err() == nil {
+		pids := s.awaitExec(200 * time.Millisecond)
+		if time.Since(last) > full {
+			pids, last = nil, time.Now()
+		} else if pids == nil {
+			pids = []int{}
+		}
+		if err := s.scan(pids); err != nil {
+			s.cfg.Logf("%v", err)
+		}
+	}
+	return nil
+}
+
+// awaitExec returns the processes that executed a program within that time.
+func (s *Session) awaitExec(wait time.Duration) (pids []int) {
+	s.execs.SetDeadline(time.Now().Add(wait))
+	for {
+		r, err := s.execs.Read()
+		if err != nil {
+			return pids
+		}
+		if len(r.RawSample) >= 4 {
+			pids = append(pids, int(nativeUint32(r.RawSample)))
+		}
+		s.execs.SetDeadline(time.Now())
+	}
+}
