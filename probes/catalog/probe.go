@@ -8,7 +8,8 @@ import "slices"
 // [bridge.MaxStrings].
 const (
 	MaxArg           = 11      // highest argument number
-	MaxStringBytes   = 256     // longest string capture
+	MaxStringBytes   = 256     // longest string capture, with its NUL
+	MaxStringsBytes  = 512     // longest strings of a tier together; bpf/record.h has room for them beside any text
 	MaxOffsets       = 4       // pointer loads of a capture
 	MaxOffset        = 1 << 20 // furthest offset of a pointer load, either way
 	MaxWhen          = 63      // highest value of a condition
@@ -92,7 +93,7 @@ type Capture struct {
 	Arg int `yaml:"arg" jsonschema:"required,minimum=0,maximum=11"`
 	// Type of the value. A string ends at a NUL byte or at max; sql is the text of a statement, which ends at a NUL byte or after length.
 	Type Type `yaml:"type" jsonschema:"required,enum=u8,enum=u16,enum=u32,enum=u64,enum=i8,enum=i16,enum=i32,enum=i64,enum=string,enum=sql"`
-	// Longest string in bytes, from 1 to 256; by default 64.
+	// Longest string in bytes with its NUL, from 1 to 256; by default 64.
 	Max int `yaml:"max" jsonschema:"minimum=1,maximum=256"`
 	// The argument that holds the length of an sql capture in bytes.
 	Length *Length `yaml:"length"`

@@ -134,7 +134,25 @@ func (v *validator) limits(t *Tier) {
 	if n := len(slots.Strings); n > bridge.MaxStrings {
 		v.add(t.At.Fault("%d string captures are too many, want at most %d in all probes of a tier", n, bridge.MaxStrings))
 	}
+	if n := max(longest(t.Start)+longest(t.Done), longest(t.Point)); n > MaxStringsBytes {
+		v.add(t.At.Fault("string captures of %d bytes are too many, want at most %d by their max in start and done together", n, MaxStringsBytes))
+	}
 	if texts > 1 {
 		v.add(t.At.Fault("%d sql captures are too many, want at most 1 in all probes of a tier", texts))
 	}
+}
+
+// longest returns the most bytes that the strings of one of the probes can take.
+func longest(probes Probes) int {
+	most := 0
+	for _, probe := range probes {
+		sum := 0
+		for _, c := range probe.Captures {
+			if c.Type == TypeString {
+				sum += c.Max
+			}
+		}
+		most = max(most, sum)
+	}
+	return most
 }
