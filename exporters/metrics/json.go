@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package metrics
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+)
+
+// The types below are ExportMetricsServiceRequest in OTLP's JSON encoding: lower
+// camel case, 64-bit integers as decimal strings, enumerations as numbers, ids in
+// hexadecimal (opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding).
+type (
+	jsonRequest struct {
+		ResourceMetrics []jsonResourceMetrics `json:"resourceMetrics"`
+	}
+	jsonResourceMetrics struct {
+		Resource     jsonResource       `json:"resource"`
+		ScopeMetrics []jsonScopeMetrics `json:"scopeMetrics"`
+		SchemaURL    string             `json:"schemaUrl,omitempty"`
+	}
+	jsonResource struct {
+		Attributes []jsonKeyValue `json:"attributes,omitempty"`
+	}
+	jsonScopeMetrics struct {
+		Scope     jsonScope    `json:"scope"`
+		Metrics   []jsonMetric `json:"metrics"`
+		SchemaURL string       `json:"schemaUrl,omitempty"`
+	}
+	jsonScope struct {
+		Name    string `json:"name,omitempty"`
+		Version string `json:"version,omitempty"`
+	}
+	jsonMetric struct {
+		Name        string    `json:"name"`
+		Description string    `json:"description,omitempty"`
+		Unit        string    `json:"unit,omitempty"`
+		Gauge       *jsonData `json:"gauge,omitempty"`
+		Sum         *jsonData `json:"sum,omitempty"`
+		Histogram   *jsonData `json:"histogram,omitempty"`
+	}
+	jsonData struct {
+		DataPoints  []jsonPoint `json:"dataPoints"`
+		Temporality int         `json:"aggregationTemporality,omitempty"`
+		IsMonotonic bool        `json:"isMonotonic,omitempty"`
+	}
+	jsonPoint struct {
+		Attributes        []jsonKeyValue `json:"attributes,omitempty"`
+		StartTimeUnixNano string         `json:"startTimeUnixNano,omitempty"`
+		TimeUnixNano      string         `json:"timeUnixNano"`
+		AsInt             string         `json:"asInt,omitempty"`
+		Count             string         `json:"count,omitempty"`
+		Sum               *float64       `json:"sum,omitempty"`
+		BucketCounts      []string       `json:"bucketCounts,omitempty"`
+		ExplicitBounds    []float64      `json:"explicitBounds,omitempty"`
+		Exemplars         []jsonExemplar `json:"exemplars,omitempty"`
+	}
+	jsonExemplar struct {
+		TimeUnixNano string  `json:"timeUnixNano"`
+		AsDouble     float64 `json:"asDouble"`
+		SpanID       string  `json:"spanId,omitempty"`
+		TraceID      string  `json:"traceId,omitempty"`
+	}
+	jsonKeyValue struct {
+		Key   string    `json:"key"`
+		Value jsonValue `json:"value"`
+	}
+	jsonValue struct {
+		String *string    `json:"stringValue,omitempty"`
+		Bool   *bool      `json:"boolValue,omitempty"`
+		Int    *string    `json:"intValue,omitempty"`
+		Double *float64   `json:"doubleValue,omitempty"`
+		Array  *jsonArray `json:"arrayValue,omitempty"`
+	}
+	jsonArray struct {
+		Values []jsonValue `json:"values"`
+	}
+)
+
+// EncodeJSON returns rm as one ExportMetricsServiceRequest in OTLP's JSON
+// encoding, without a newline. It knows the kinds of data that a [Producer]
+// makes: sums and gauges of integers, histograms of floating-point numbers.
+func EncodeJSON(rm *metricdata.ResourceMetrics) ([]byte, error) {
+	out := jsonResourceMetrics{
+		Resource:  jsonResource{Attributes: jsonAttributes(rm.Resource.Set())},
+		SchemaURL: rm.Resource.SchemaURL(),
+	}
+	for _, sm := range rm.ScopeMetrics {
+		scope := jsonScopeMetrics{
+			Scope:     jsonScope{Name: sm.Scope.Name, Version: sm.Scope.Version},
+			SchemaURL: sm.Scope.SchemaURL,
+		}
+		for _, m := range sm.Metrics {
+			jm, err := jsonMetricOf(m)
+			if err != nil {
+				return nil, err
+			}
+			scope.Metrics = append(scope.Metrics, jm)
+		}
+		out.ScopeMetrics = append(out.ScopeMetrics, scope)
+	}
+	line, err := json.Marshal(jsonRequest{ResourceMetrics: []jsonResourceMetrics{out}})
+	if err != nil {
+		return nil, fmt.Errorf("encode metrics as JSON: %w", err)
+	}
+	return line, nil
+}
+
+func jsonMetricOf(m metricdata.Metrics) (jsonMetric, error) {
+	out := jsonMetric{Name: m.Name, Description: m.Description, Unit: m.Unit}
+	switch data := m.Data.(type) {
+	case metricdata.Gauge[int64]:
+		out.Gauge = &jsonData{DataPoints: jsonNumbers(data.DataPoints)}
+	case metricdata.Sum[int64]:
+		out.Sum = &jsonData{
+			DataPoints:  jsonNumbers(data.DataPoints),
+			Temporality: jsonTemporality(data.Temporality),
+			IsMonotonic: data.IsMonotonic,
+		}
+	case metricdata.Histogram[float64]:
+		out.Histogram = &jsonData{
+			DataPoints:  jsonHistograms(data.DataPoints),
+			Temporality: jsonTemporality(data.Temporality),
+		}
+	default:
+		return out, fmt.Errorf("encode metric %s as JSON: unknown kind %T", m.Name, m.Data)
+	}
+	return out, nil
+}
+
+// jsonTemporality returns the number of OTLP's AggregationTemporality.
+func jsonTemporality(t metricdata.Temporality) int {
+	if t == metricdata.DeltaTemporality {
+		return 1
+	}
+	return 2
+}
+
+func jsonNumbers(points []metricdata.DataPoint[int64]) []jsonPoint {
+	out := make([]jsonPoint, len(points))
+	for i, p := range points {
+		out[i] = jsonPoint{
+			Attributes:        jsonAttributes(&p.Attributes),
+			StartTimeUnixNano: jsonTime(p.StartTime),
+			TimeUnixNano:      jsonTime(p.Time),
+			AsInt:             strconv.FormatInt(p.Value, 10),
+		}
+	}
+	return out
+}
+
+func jsonHistograms(points []metricdata.HistogramDataPoint[float64]) []jsonPoint {
+	out := make([]jsonPoint, len(points))
+	for i, p := range points {
+		counts := make([]string, len(p.BucketCounts))
+		for k, n := range p.BucketCounts {
+			counts[k] = strconv.FormatUint(n, 10)
+		}
+		out[i] = jsonPoint{
+			Attributes:        jsonAttributes(&p.Attributes),
+			StartTimeUnixNano: jsonTime(p.StartTime),
+			TimeUnixNano:      jsonTime(p.Time),
+			Count:             strconv.FormatUint(p.Count, 10),
+			Sum:               &p.Sum,
+			BucketCounts:      counts,
+			ExplicitBounds:    p.Bounds,
+			Exemplars:         jsonExemplars(p.Exemplars),
+		}
+	}
+	return out
+}
+
+func jsonExemplars(list []metricdata.Exemplar[float64]) []jsonExemplar {
+	out := make([]jsonExemplar, len(list))
+	for i, e := range list {
+		out[i] = jsonExemplar{
+			TimeUnixNano: jsonTime(e.Time),
+			AsDouble:     e.Value,
+			SpanID:       hex.EncodeToString(e.SpanID),
+			TraceID:      hex.EncodeToString(e.TraceID),
+		}
+	}
+	return out
+}
+
+// jsonTime leaves an unset time out: 0 means unknown in OTLP.
+func jsonTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return strconv.FormatInt(t.UnixNano(), 10)
+}
+
+func jsonAttributes(set *attribute.Set) []jsonKeyValue {
+	out := make([]jsonKeyValue, 0, set.Len())
+	for iter := set.Iter(); iter.Next(); {
+		kv := iter.Attribute()
+		out = append(out, jsonKeyValue{Key: string(kv.Key), Value: jsonValueOf(kv.Value)})
+	}
+	return out
+}
+
+// jsonValueOf covers what resources and series hold: scalars and, from process
+// detectors, lists of strings.
+func jsonValueOf(v attribute.Value) jsonValue {
+	switch v.Type() {
+	case attribute.BOOL:
+		b := v.AsBool()
+		return jsonValue{Bool: &b}
+	case attribute.INT64:
+		n := strconv.FormatInt(v.AsInt64(), 10)
+		return jsonValue{Int: &n}
+	case attribute.FLOAT64:
+		f := v.AsFloat64()
+		return jsonValue{Double: &f}
+	case attribute.STRINGSLICE:
+		list := &jsonArray{Values: []jsonValue{}}
+		for _, s := range v.AsStringSlice() {
+			list.Values = append(list.Values, jsonValue{String: &s})
+		}
+		return jsonValue{Array: list}
+	case attribute.STRING:
+		s := v.AsString()
+		return jsonValue{String: &s}
+	default:
+		s := v.String()
+		return jsonValue{String: &s}
+	}
+}
