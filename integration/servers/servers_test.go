@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build integration
+
+package servers_test
+
+import (
+	"database/sql"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	_ "github.com/go-sql-driver/mysql"
+
+	"github.com/spanbridge/spanbridge/integration/servers"
+)
+
+func query(t *testing.T, dsn, q string) string {
+	t.Helper()
+	db, err := sql.Open("mysql", dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var s string
+	if err := db.QueryRowContext(t.Context(), q).Scan(&s); err != nil {
+		t.Fatalf("%s: %v", q, err)
+	}
+	return s
+}
+
+func TestStockServerSurvivesKillAndRestart(t *testing.T) {
+	s, err := servers.StockMariaDB(t.Context(), servers.WithArgs("--max-connections=17"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := query(t, s.DSN, "SELECT @@max_connections"); got != "17" {
+		t.Errorf("max_connections = %s, want 17", got)
+	}
+	exe, err := os.Readlink(filepath.Join("/proc", strconv.Itoa(s.PID), "exe"))
+	if err != nil || exe != s.Binary {
+		t.Errorf("PID %d runs %q (%v), want %q", s.PID, exe, err, s.Binary)
+	}
+	first := s.PID
+	if err := s.Kill9(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s.PID == first {
+		t.Error("same PID after Restart")
+	}
+	if got := query(t, s.DSN, "SELECT DATABASE()"); got != servers.Database {
+		t.Errorf("database = %q, want %q", got, servers.Database)
+	}
+	if err := s.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(s.Datadir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("data directory after Stop: %v, want it gone", err)
+	}
+}
+
+func TestDTraceServerServes(t *testing.T) {
+	s, err := servers.DTraceMariaDB(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Stop() })
+	if got := query(t, s.DSN, "SELECT VERSION()"); !strings.HasPrefix(got, "10.11.") {
+		t.Errorf("version = %q, want 10.11", got)
+	}
+	if got := query(t, s.DSN, "SELECT CONVERT('ok' USING latin2)"); got != "ok" {
+		t.Errorf("conversion by a character set file = %q, want ok", got)
+	}
+}
+
+func TestStartFailureShowsTheErrorLog(t *testing.T) {
+	_, err := servers.StockMariaDB(t.Context(), servers.WithArgs("--no-such-option"))
+	if err == nil || !strings.Contains(err.Error(), "no-such-option") {
+		t.Errorf("error = %v, want the server's own words", err)
+	}
+}
+
+func TestMissingPluginIsReported(t *testing.T) {
+	_, err := servers.StockMariaDB(t.Context(), servers.WithPlugin("/nonexistent.so"))
+	if !errors.Is(err, servers.ErrMissing) {
+		t.Errorf("error = %v, want ErrMissing", err)
+	}
+}
