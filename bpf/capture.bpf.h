@@ -26,6 +26,11 @@ static __always_inline struct event *checked(struct event *event)
 	return event;
 }
 
+static __always_inline char *data_of(struct event *event)
+{
+	return (char *)(event + 1);
+}
+
 static __always_inline void mark(struct hit *hit, __u16 flag)
 {
 	if (hit->event)
@@ -82,7 +87,7 @@ static __always_inline void capture_string(struct hit *hit, const struct capture
 		max = MAX_STRING;
 	if (offset > DATA_SIZE - MAX_STRING - MAX_ENTRIES * sizeof(struct entry))
 		return;
-	n = read_user_string(event->data + offset, max, address);
+	n = read_user_string(data_of(event) + offset, max, address);
 	if (n < 1 || n > MAX_STRING) {
 		mark(hit, EVENT_FAULT);
 		return;
@@ -109,11 +114,11 @@ static __always_inline void capture_known(struct event *event, __u32 offset, __u
 	opaque(tail);
 	if (head > text_head || tail > TAIL_SIZE)
 		return;
-	if (head && bpf_copy_from_user(event->data + offset, head, (const void *)address)) {
+	if (head && bpf_copy_from_user(data_of(event) + offset, head, (const void *)address)) {
 		event->flags |= EVENT_TEXT_FAULT;
 		return;
 	}
-	if (tail && bpf_copy_from_user(event->data + offset + head, tail,
+	if (tail && bpf_copy_from_user(data_of(event) + offset + head, tail,
 				       (const void *)(address + length - tail))) {
 		event->flags |= EVENT_TEXT_FAULT;
 		tail = 0;
@@ -127,7 +132,7 @@ static __always_inline void capture_known(struct event *event, __u32 offset, __u
 static __always_inline void capture_terminated(struct event *event, __u32 offset, __u64 address)
 {
 	__u32 size = text_head + 1;
-	long n = read_user_string(event->data + offset, size, address);
+	long n = read_user_string(data_of(event) + offset, size, address);
 	__u64 next = 0;
 
 	if (n < 1 || n > size) {

@@ -45,7 +45,7 @@ static __always_inline void append_entries(struct thread *thread, const struct f
 	n -= first;
 	if (n > MAX_ENTRIES || offset > STRINGS_SIZE + text_head + TAIL_SIZE)
 		return;
-	if (bpf_probe_read_kernel(event->data + offset, n * sizeof(struct entry), &thread->entry[first]))
+	if (bpf_probe_read_kernel(data_of(event) + offset, n * sizeof(struct entry), &thread->entry[first]))
 		return;
 	event->entries = n;
 	event->used = offset + n * sizeof(struct entry);

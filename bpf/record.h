@@ -110,7 +110,7 @@ struct span_string {
 };
 
 /*
- * A finished operation. data holds strings, then head and tail of the text,
+ * A finished operation. The data behind it holds strings, then head and tail of the text,
  * then entries; used is where the next item goes.
  */
 struct event {
@@ -121,12 +121,12 @@ struct event {
 	__u16 entries, text_offset;
 	__u32 text_length; /* the true one, 0 if unknown */
 	__u16 head, tail;  /* bytes of text in data */
-	__u32 used;
+	__u32 used, pad;
 	__u32 rest_count[MAX_CLASSES];
 	__u64 rest_ns[MAX_CLASSES];
 	__u64 values[MAX_VALUES];
 	struct span_string strings[MAX_STRINGS];
-	char data[0];
+	/* followed by data */
 };
 
 enum counter {

@@ -66,8 +66,8 @@ type ProgramsEvent struct {
 	Head       uint16
 	Tail       uint16
 	Used       uint32
+	Pad        uint32
 	RestCount  [8]uint32
-	_          [4]byte
 	RestNs     [8]uint64
 	Values     [8]uint64
 	Strings    [6]struct {
@@ -75,7 +75,6 @@ type ProgramsEvent struct {
 		Offset uint16
 		Length uint16
 	}
-	Data [0]int8
 }
 
 type ProgramsHistogram struct {

@@ -48,7 +48,7 @@ func (b *Bridge) Run(ctx context.Context) error {
 			b.flush(ctx)
 			return fmt.Errorf("read records: %w", err)
 		}
-		if len(b.Assembler.Spans()) >= maxBatch || err != nil && time.Since(since) >= b.MaxAge {
+		if len(b.Assembler.Spans()) >= maxBatch || time.Since(since) >= b.MaxAge {
 			b.flush(ctx)
 			since = time.Now()
 		}
