@@ -5,6 +5,8 @@ package metrics
 import (
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"go.opentelemetry.io/otel/attribute"
 
@@ -27,9 +29,7 @@ func seriesAttributes(op *bridge.Operation, instance *bridge.Instance, s bridge.
 		kvs = append(kvs, attribute.String("db.system.name", op.System))
 	}
 	if s.Namespace != "" {
-		// It was read from the server's memory; one invalid string would make a
-		// receiver refuse all metrics.
-		kvs = append(kvs, attribute.String("db.namespace", strings.ToValidUTF8(s.Namespace, "\uFFFD")))
+		kvs = append(kvs, attribute.String("db.namespace", printable(s.Namespace)))
 	}
 	if s.Failed {
 		kind := errorOther
@@ -42,6 +42,18 @@ func seriesAttributes(op *bridge.Operation, instance *bridge.Instance, s bridge.
 		kvs = append(kvs, attribute.String("error.type", kind))
 	}
 	return attribute.NewSet(kvs...)
+}
+
+// printable replaces what is no printing character of valid UTF-8. The value was
+// read from the server's memory: one invalid string would make a receiver refuse
+// all metrics, and people read scrapes in terminals.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return utf8.RuneError
+		}
+		return r
+	}, s)
 }
 
 func keyValue(a bridge.Attr) attribute.KeyValue {

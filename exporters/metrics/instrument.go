@@ -130,7 +130,10 @@ func (in *instrument) histogram(start, now time.Time) metricdata.Histogram[float
 }
 
 func (s *series) exemplarList(sc *scale) []metricdata.Exemplar[float64] {
-	var list []metricdata.Exemplar[float64]
+	if len(s.exemplars) == 0 {
+		return nil
+	}
+	list := make([]metricdata.Exemplar[float64], 0, len(s.exemplars))
 	for bucket := range sc.buckets() {
 		e, ok := s.exemplars[bucket]
 		if !ok {

@@ -69,8 +69,8 @@ func TestAttributesOfSeries(t *testing.T) {
 			"db.system.name=postgresql,error.type=_OTHER,spanbridge.operation=query"},
 		{"a program that is no database", bridge.Series{Op: opDemo, TGID: 1, Failed: true, Status: 7}, "spanbridge.demo.operation.duration",
 			"error.type=7,spanbridge.operation=query"},
-		{"a namespace that is no UTF-8", bridge.Series{Op: opDemo, TGID: 1, Namespace: "a\xff"}, "spanbridge.demo.operation.duration",
-			"db.namespace=a\uFFFD,spanbridge.operation=query"},
+		{"a namespace that does not print", bridge.Series{Op: opDemo, TGID: 1, Namespace: "a\xff\x1b\u202eb"}, "spanbridge.demo.operation.duration",
+			"db.namespace=a\uFFFD\uFFFD\uFFFDb,spanbridge.operation=query"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
