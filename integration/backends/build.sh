@@ -5,11 +5,11 @@
 # wrapper modules beside this script, into
 #   ${XDG_CACHE_HOME:-~/.cache}/spanbridge/bin/<name>-<key>
 # where <key> is the first 16 hex digits of the SHA-256 over the wrapper's go.mod,
-# go.sum and Go files. A binary that is there is not built again; with a warm
-# module cache a build needs no network.
+# go.sum and Go files, with a link <name> to the one that was asked for last. A
+# binary that is there is not built again; with a warm module cache a build needs
+# no network.
 #
-# usage: build.sh [--print] [jaeger|otelcol]...   (default: both)
-#   --print   write the path of each binary, build nothing
+# usage: build.sh [jaeger|otelcol]...   (default: both)
 #
 # Environment: JOBS (default: number of processors).
 set -euo pipefail
@@ -40,24 +40,18 @@ build() {
 	out="$(path_of "$name")"
 	if [ -x "$out" ]; then
 		say "$out is up to date"
-		return
+	else
+		say "building $name (minutes, once)"
+		(cd "$here/$name" && GOWORK=off GOFLAGS=-mod=readonly go build -p "$jobs" -trimpath \
+			-buildvcs=false -ldflags='-s -w' -o "$out.new" "$pkg")
+		mv "$out.new" "$out"
+		say "built $out"
 	fi
-	say "building $name (minutes, once)"
-	(cd "$here/$name" && GOWORK=off GOFLAGS=-mod=readonly go build -p "$jobs" -trimpath \
-		-buildvcs=false -ldflags='-s -w' -o "$out.new" "$pkg")
-	mv "$out.new" "$out"
-	say "built $out"
+	ln -sfn "$(basename "$out")" "$bin/$name"
 }
 
-print=false
-if [ "${1:-}" = --print ]; then
-	print=true
-	shift
-fi
 [ $# -gt 0 ] || set -- jaeger otelcol
 mkdir -p "$bin"
 exec 9>"$bin/lock"
-$print || flock 9
-for name; do
-	if $print; then path_of "$name"; else build "$name"; fi
-done
+flock 9
+for name; do build "$name"; done
