@@ -63,7 +63,8 @@ func request() []bridge.Span {
 	server := query(0x36, 3)
 	server.Parent = spanID(2)
 	server = at(server, 1410*time.Microsecond, 7400*time.Microsecond)
-	sort := at(bridge.Span{TraceID: traceID(0x36), SpanID: spanID(4), Parent: spanID(3), Name: "filesort", Kind: bridge.KindInternal, Resource: mariadb},
+	sort := at(bridge.Span{TraceID: traceID(0x36), SpanID: spanID(4), Parent: spanID(3), Name: "filesort", Kind: bridge.KindInternal, Resource: mariadb,
+		Attrs: []bridge.Attr{bridge.Int("spanbridge.sort.rows", 1)}},
 		6*time.Millisecond, 2*time.Millisecond)
 	exec := at(bridge.Span{TraceID: traceID(0x36), SpanID: spanID(5), Parent: spanID(1), Name: "sql.conn.exec", Kind: bridge.KindClient, Resource: shop},
 		9500*time.Microsecond, 2500*time.Microsecond)

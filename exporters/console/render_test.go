@@ -43,6 +43,7 @@ func singles() []bridge.Span {
 	child := at(query(2, 2), 20*time.Millisecond, 1230*time.Microsecond)
 	child.Parent, child.Flags = spanID(0xb7), bridge.FlagHasIsRemote|bridge.FlagIsRemote|bridge.FlagSampled
 	linked := at(query(3, 3), 30*time.Millisecond, 2*time.Second)
+	linked.Attrs = append(linked.Attrs, bridge.Bool("spanbridge.query.truncated", true))
 	linked.Links = []bridge.Link{{TraceID: traceID(9), SpanID: spanID(9)}}
 	failed := at(query(4, 4), 35*time.Millisecond, 90*time.Microsecond)
 	failed.Name = "SELECT"

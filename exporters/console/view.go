@@ -55,7 +55,7 @@ func makeView(s *bridge.Span, columns int) view {
 
 // fill picks the key attributes in one pass and puts them into a fixed order.
 func (v *view) fill(s *bridge.Span, columns int) {
-	var status, kind, namespace, user, connection, sent, affected string
+	var status, kind, namespace, user, connection, rows, affected, cut string
 	for i := range s.Attrs {
 		a := &s.Attrs[i]
 		switch a.Key {
@@ -71,16 +71,20 @@ func (v *view) fill(s *bridge.Span, columns int) {
 			user = a.Text()
 		case "spanbridge.connection.id":
 			connection = "conn " + a.Text()
-		case "db.response.returned_rows":
-			sent = plural(a.Text(), "row")
+		case "db.response.returned_rows", "spanbridge.sort.rows":
+			rows = plural(a.Text(), "row")
 		case "spanbridge.rows.affected":
 			affected = a.Text() + " affected"
+		case "spanbridge.query.truncated":
+			if a.Bool() {
+				cut = "text cut"
+			}
 		}
 	}
 	if v.failed {
 		v.fault = inert(faultOf(status, kind, s.StatusText), maxErrorColumns)
 	}
-	for _, item := range []string{namespace, user, connection, sent, affected} {
+	for _, item := range []string{namespace, user, connection, rows, affected, cut} {
 		if item != "" {
 			v.items = append(v.items, inert(item, maxItemColumns))
 		}
