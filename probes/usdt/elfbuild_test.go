@@ -65,13 +65,14 @@ func notes(specs ...noteSpec) testSection {
 	return testSection{name: noteSection, kind: elf.SHT_NOTE, align: 4, data: b.Bytes()}
 }
 
-func (s noteSpec) encode() []byte {
+func (s noteSpec) encode() []byte { return rawNote(noteOwner, noteType, s.desc(), 4) }
+
+func (s noteSpec) desc() []byte {
 	var d []byte
 	for _, w := range []uint64{s.location, s.base, s.semaphore} {
 		d = binary.LittleEndian.AppendUint64(d, w)
 	}
-	d = append(d, s.provider+"\x00"+s.name+"\x00"+s.args+"\x00"...)
-	return rawNote(noteOwner, noteType, d, 4)
+	return append(d, s.provider+"\x00"+s.name+"\x00"+s.args+"\x00"...)
 }
 
 func rawNote(owner string, kind uint32, desc []byte, align int) []byte {

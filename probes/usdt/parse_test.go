@@ -108,6 +108,7 @@ func TestNotesThatGiveNoSiteAreFaults(t *testing.T) {
 		{"arguments too long", change(func(n *noteSpec) { n.args = strings.Repeat("n", MaxArgText+1) }), "more than"},
 		{"a descriptor without addresses", rawNote(noteOwner, noteType, make([]byte, 23), 4), "too short"},
 		{"a descriptor without strings", rawNote(noteOwner, noteType, make([]byte, 24), 4), "provider is not terminated"},
+		{"a descriptor too long", rawNote(noteOwner, noteType, append(noteSpec{textAddr + 1, 0, 0, "p", "bad", ""}.desc(), make([]byte, maxDesc)...), 4), "bytes, more than"},
 		{"a name without end", rawNote(noteOwner, noteType, append(make([]byte, 24), "p\x00name"...), 4), "name is not terminated"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -123,6 +124,25 @@ func TestNotesThatGiveNoSiteAreFaults(t *testing.T) {
 			}
 			if got := f.Faults[0].NoteOffset; got != uint64(len(good.encode())) {
 				t.Errorf("fault at %#x", got)
+			}
+		})
+	}
+}
+
+func TestSemaphoresMustBeInWritableData(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		flags elf.ProgFlag
+		sites int
+	}{
+		{"writable", elf.PF_R | elf.PF_W, 1},
+		{"read-only", elf.PF_R, 0},
+		{"writable and executable", elf.PF_R | elf.PF_W | elf.PF_X, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := parseImage(t, image{dataProg: c.flags, sections: []testSection{notes(noteSpec{textAddr, 0, dataAddr, "p", "n", ""})}})
+			if len(f.Probes) != c.sites || len(f.Faults) != 1-c.sites {
+				t.Errorf("got %v, faults %v", f.Probes, f.Faults)
 			}
 		})
 	}
@@ -167,11 +187,12 @@ func TestOtherNotesArePassedOver(t *testing.T) {
 func TestNotesInOtherSectionsAreFound(t *testing.T) {
 	n := notes(noteSpec{textAddr, 0, 0, "p", "n", "1@%al"})
 	n.name = ".notes"
-	wide := testSection{name: ".note.gnu.property", kind: elf.SHT_NOTE, align: 8,
-		data: append(rawNote("GNU\x00", 5, make([]byte, 16), 8), rawNote("GNU\x00", 5, make([]byte, 8), 8)...)}
+	wide := testSection{name: ".note.gnu.property", kind: elf.SHT_NOTE, align: 8, data: append(
+		rawNote("GNU\x00", 5, make([]byte, 12), 8),
+		rawNote(noteOwner, noteType, noteSpec{textAddr, 0, 0, "p", "wide", ""}.desc(), 8)...)}
 	damaged := testSection{name: ".note.other", kind: elf.SHT_NOTE, align: 4, data: []byte{1, 2, 3, 4, 5}}
 	f := parseImage(t, image{sections: []testSection{wide, n, damaged}})
-	if f.Find("p", "n") == nil {
+	if f.Find("p", "n") == nil || f.Find("p", "wide") == nil {
 		t.Errorf("got %v", f.Probes)
 	}
 	if len(f.Faults) != 1 || f.Faults[0].Section != ".note.other" {

@@ -106,3 +106,18 @@ func TestDamagedSymbolTablesMakeArgumentsUnavailable(t *testing.T) {
 		})
 	}
 }
+
+func TestSymbolNamesAreBoundedInAll(t *testing.T) {
+	var specs []noteSpec
+	for i := range uint64(maxWantedBytes/4000 + 1) {
+		name := strings.Repeat(string(rune('a'+i)), 4000)
+		specs = append(specs, noteSpec{textAddr + i, 0, 0, "p", "n", "4@" + name + "(%rip)"})
+	}
+	sites := parseImage(t, image{sections: []testSection{notes(specs...)}}).Find("p", "n").Sites
+	if got := sites[0].Args[0].Reason; !strings.Contains(got, "not in the file's symbol tables") {
+		t.Errorf("first argument: %s", got)
+	}
+	if got := sites[len(sites)-1].Args[0].Reason; !strings.Contains(got, "above the limit") {
+		t.Errorf("last argument: %s", got)
+	}
+}
