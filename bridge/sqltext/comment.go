@@ -24,7 +24,7 @@ func (s *scanner) blank(pos, end int) int {
 		}
 		pos, comment = next, true
 	}
-	if !comment && pos == start+1 && s.src[start] == ' ' && start > s.from {
+	if !comment && pos == start+1 && s.src[start] == ' ' && (start > s.from || s.tight()) {
 		return pos // stays pending
 	}
 	s.flush(start)

@@ -23,15 +23,14 @@ func (s *scanner) number(start, pos, end int) int {
 	return pos
 }
 
-// dot handles a dot: it begins a number, unless it follows a name.
+// dot handles a dot before a digit: it begins a number, unless it follows a
+// name.
 func (s *scanner) dot(pos, end int) int {
-	if pos+1 < end && s.classes[s.src[pos+1]] == clsDigit {
-		if pos == 0 {
-			return s.number(pos, pos, end)
-		}
-		if k := s.classes[s.src[pos-1]]; k > clsHigh && k != clsName {
-			return s.number(pos, pos, end)
-		}
+	if pos == 0 {
+		return s.number(pos, pos, end)
+	}
+	if k := s.classes[s.src[pos-1]]; k > clsHigh && k != clsName {
+		return s.number(pos, pos, end)
 	}
 	s.prev = kindOther
 	return pos + 1
@@ -140,8 +139,9 @@ func (s *scanner) dollar(pos, end int) int {
 		for next < end && t[src[next]] == clsDigit {
 			next++
 		}
-		// The protocol numbers parameters with 16 bits.
-		if s.dialect == MySQL || next-pos > 6 || next < end && t[src[next]] <= clsHigh {
+		// The protocol numbers parameters with 16 bits; a number at the cut
+		// may have more digits.
+		if s.dialect == MySQL || next-pos > 6 || s.cut && next == end || next < end && t[src[next]] <= clsHigh {
 			return s.number(pos, pos+1, end)
 		}
 		return s.param(pos, next)
@@ -179,18 +179,25 @@ func (s *scanner) param(pos, next int) int {
 
 // name keeps the quoted name at pos.
 func (s *scanner) name(pos, end int) int {
-	next, closed := skipName(s.src[:end], pos)
-	if !closed {
-		return s.never(pos, end, kindNumber)
-	}
-	for i := pos; i < next; i++ {
-		if k := s.classes[s.src[i]]; k == clsHigh || s.src[i] < ' ' || s.src[i] == 0x7f {
-			s.flush(pos)
-			s.dst = appendPrintable(s.dst, s.src[pos:next], 3*(next-pos))
-			s.from = next
-			break
+	src, t := s.src[:end], s.classes
+	quote, clean := src[pos], true
+	for i := pos + 1; i < len(src); i++ {
+		switch c := src[i]; {
+		case c == quote:
+			if i+1 < len(src) && src[i+1] == quote {
+				i++ // a doubled quote is part of the name
+				continue
+			}
+			if !clean {
+				s.flush(pos)
+				s.dst = appendPrintable(s.dst, src[pos:i+1], 3*(i+1-pos))
+				s.from = i + 1
+			}
+			s.prev = kindName
+			return i + 1
+		case c < ' ' || t[c] == clsHigh || t[c] == clsControl:
+			clean = false
 		}
 	}
-	s.prev = kindName
-	return next
+	return s.never(pos, end, kindNumber)
 }

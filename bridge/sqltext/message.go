@@ -55,7 +55,7 @@ func quotedPart(msg []byte) (from, to int) {
 	}
 	if i := bytes.Index(msg, []byte("=(")); i >= 0 {
 		end := bytes.LastIndexByte(msg, ')') + 1
-		if end < i {
+		if end <= i+1 {
 			end = len(msg)
 		}
 		if count > 0 {

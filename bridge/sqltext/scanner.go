@@ -75,7 +75,7 @@ func (s *scanner) run(pos, end int) {
 			}
 			s.wordEnd, s.prev = pos, kindWord
 		case clsBlank:
-			if src[pos] == ' ' && pos > s.from && pos+1 < len(src) && t[src[pos+1]] < clsBlank {
+			if src[pos] == ' ' && pos+1 < len(src) && t[src[pos+1]] < clsBlank && (pos > s.from || s.tight()) {
 				pos++
 				continue
 			}
@@ -100,7 +100,12 @@ func (s *scanner) run(pos, end int) {
 		case clsName:
 			pos = s.name(pos, end)
 		case clsDot:
-			pos = s.dot(pos, end)
+			if pos+1 < len(src) && t[src[pos+1]] == clsDigit {
+				pos = s.dot(pos, end)
+				continue
+			}
+			pos++
+			s.prev = kindOther
 		default:
 			pos = s.rare(pos, end)
 		}
@@ -151,9 +156,15 @@ func (s *scanner) change(pos, next int, text string) {
 	s.prev = kindOther
 }
 
+// tight reports whether a space may follow what was written.
+func (s *scanner) tight() bool {
+	n := len(s.dst)
+	return n > s.base && s.dst[n-1] != ' '
+}
+
 // space writes one space, unless there is one or nothing was written yet.
 func (s *scanner) space() {
-	if n := len(s.dst); n > s.base && s.dst[n-1] != ' ' {
+	if s.tight() {
 		s.dst = append(s.dst, ' ')
 	}
 }

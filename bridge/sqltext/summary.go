@@ -67,14 +67,24 @@ func tokens(text string, d Dialect) []token {
 	}
 	lexer := sqllexer.New(text, sqllexer.WithDBMS(dbms))
 	out := make([]token, 0, len(text)/5+4)
+	adjacent := false
 	for {
 		t := lexer.Scan()
 		switch t.Type {
 		case sqllexer.EOF:
 			return out
 		case sqllexer.SPACE, sqllexer.COMMENT, sqllexer.MULTILINE_COMMENT:
+			adjacent = false
 			continue
 		}
+		if t.Type == sqllexer.QUOTED_IDENT && adjacent {
+			// The lexer splits a name at a doubled quote.
+			last := &out[len(out)-1]
+			last.value += t.Value
+			last.upper = last.value
+			continue
+		}
+		adjacent = t.Type == sqllexer.QUOTED_IDENT
 		upper := t.Value
 		if t.Type != sqllexer.QUOTED_IDENT {
 			upper = strings.ToUpper(upper)
