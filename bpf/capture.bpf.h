@@ -161,7 +161,7 @@ static __always_inline void capture_text(struct hit *hit, const struct capture *
 		return;
 	event = checked(event);
 	offset = event->used;
-	if (offset > TEXT_LIMIT)
+	if (offset > TEXT_LIMIT || event->flags & EVENT_HAS_TEXT)
 		return;
 	event->flags |= EVENT_HAS_TEXT;
 	event->text_offset = offset;

@@ -97,11 +97,11 @@ func sampleThreshold(ratio float64) uint32 {
 }
 
 func bridgeOperation(profile *catalog.Profile, op *catalog.Operation, tier *catalog.Tier) *bridge.Operation {
-	where := assignSlots(tier)
+	where := tier.Slots()
 	fields, constants := operationFields(op, tier, where)
 	return &bridge.Operation{
 		Name: op.Name, System: profile.System, Profile: profile.Name, Tier: tier.Name,
-		Kind: op.Kind.Span(), SpanName: op.Span, HasText: where.text != "", Dialect: profile.Dialect.SQL(),
+		Kind: op.Kind.Span(), SpanName: op.Span, HasText: where.Text != nil, Dialect: profile.Dialect.SQL(),
 		Fields: fields, Attrs: constants, Metric: op.Metric, Counter: op.Counter,
 		Inline: op.Inline(), Point: op.Point(),
 	}

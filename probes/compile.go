@@ -42,35 +42,6 @@ const specOnlyTargets = 1
 // noRegister is a number that no register has: the kernel side reads it as 0.
 const noRegister = 255
 
-// slots says where the captures of an operation go in its records.
-type slots struct {
-	values, strings map[string]int
-	text            string
-}
-
-// assignSlots gives every capture of a tier its place. A capture of the same
-// name in several probes has one place.
-func assignSlots(tier *catalog.Tier) slots {
-	s := slots{values: make(map[string]int), strings: make(map[string]int)}
-	for _, probe := range tier.Probes() {
-		for _, c := range probe.Captures {
-			switch {
-			case c.Type.Integer():
-				if _, ok := s.values[c.Name]; !ok {
-					s.values[c.Name] = len(s.values)
-				}
-			case c.Type == catalog.TypeString:
-				if _, ok := s.strings[c.Name]; !ok {
-					s.strings[c.Name] = len(s.strings)
-				}
-			default:
-				s.text = c.Name
-			}
-		}
-	}
-	return s
-}
-
 // locate says where argument number n is at a site.
 type locate func(n int) (bpf.ProgramsArg, error)
 
@@ -149,7 +120,7 @@ func integer(arg bpf.ProgramsArg, t catalog.Type) bpf.ProgramsArg {
 }
 
 // siteSpec compiles what to do at one site.
-func siteSpec(op uint16, probe *catalog.Probe, roles *catalog.Roles, s slots, find locate) (bpf.ProgramsSpec, error) {
+func siteSpec(op uint16, probe *catalog.Probe, roles *catalog.Roles, s catalog.Slots, find locate) (bpf.ProgramsSpec, error) {
 	spec := bpf.ProgramsSpec{Op: op}
 	if probe.When != nil {
 		arg, err := find(probe.When.Arg)
@@ -178,7 +149,7 @@ func siteSpec(op uint16, probe *catalog.Probe, roles *catalog.Roles, s slots, fi
 	return spec, nil
 }
 
-func compileCapture(c *catalog.Capture, roles *catalog.Roles, s slots, find locate) (bpf.ProgramsCapture, error) {
+func compileCapture(c *catalog.Capture, roles *catalog.Roles, s catalog.Slots, find locate) (bpf.ProgramsCapture, error) {
 	out := bpf.ProgramsCapture{When: c.WhenMask(), Role: roleOf(c.Name, roles)}
 	arg, err := find(c.Arg)
 	if err != nil {
@@ -193,9 +164,9 @@ func compileCapture(c *catalog.Capture, roles *catalog.Roles, s slots, find loca
 	}
 	switch {
 	case c.Type.Integer():
-		out.Type, out.Slot, out.Arg = captureInt, uint8(s.values[c.Name]), integer(arg, c.Type)
+		out.Type, out.Slot, out.Arg = captureInt, uint8(s.Value(c.Name)), integer(arg, c.Type)
 	case c.Type == catalog.TypeString:
-		out.Type, out.Slot, out.Max = captureString, uint8(s.strings[c.Name]), uint32(c.Max)
+		out.Type, out.Slot, out.Max = captureString, uint8(s.String(c.Name)), uint32(c.Max)
 		out.Arg = pointer(arg)
 	default:
 		out.Type, out.Arg = captureText, pointer(arg)
@@ -234,7 +205,7 @@ func roleOf(capture string, roles *catalog.Roles) uint8 {
 
 // operationFields maps captures to attributes and roles. What no tier captures
 // gives no field.
-func operationFields(op *catalog.Operation, tier *catalog.Tier, s slots) (fields []bridge.Field, constants []bridge.Attr) {
+func operationFields(op *catalog.Operation, tier *catalog.Tier, s catalog.Slots) (fields []bridge.Field, constants []bridge.Attr) {
 	types := make(map[string]catalog.Type)
 	for _, probe := range tier.Probes() {
 		for _, c := range probe.Captures {
@@ -267,15 +238,15 @@ func operationFields(op *catalog.Operation, tier *catalog.Tier, s slots) (fields
 	return fields, constants
 }
 
-func newField(name string, t catalog.Type, roles *catalog.Roles, s slots) bridge.Field {
+func newField(name string, t catalog.Type, roles *catalog.Roles, s catalog.Slots) bridge.Field {
 	f := bridge.Field{Name: name, Type: bridge.FieldUint}
 	switch {
 	case t == catalog.TypeString:
-		f.Type, f.Slot = bridge.FieldString, s.strings[name]
+		f.Type, f.Slot = bridge.FieldString, s.String(name)
 	case t.Signed():
-		f.Type, f.Slot = bridge.FieldInt, s.values[name]
+		f.Type, f.Slot = bridge.FieldInt, s.Value(name)
 	default:
-		f.Slot = s.values[name]
+		f.Slot = s.Value(name)
 	}
 	switch roleOf(name, roles) {
 	case roleNamespace:

@@ -3,10 +3,13 @@
 package probes
 
 import (
+	"cmp"
 	"debug/elf"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"syscall"
 
 	"github.com/spanbridge/spanbridge/probes/usdt"
@@ -85,6 +88,13 @@ func (c *files) add(f *os.File, path string) (*binary, error) {
 	}
 	c.byKey[key] = b
 	return b, nil
+}
+
+// inOrder returns the binaries by path.
+func (c *files) inOrder() []*binary {
+	all := slices.Collect(maps.Values(c.byKey))
+	slices.SortFunc(all, func(a, b *binary) int { return cmp.Compare(a.path, b.path) })
+	return all
 }
 
 func (c *files) close() {

@@ -78,7 +78,7 @@ func (s *Session) planOperation(v *view, op *catalog.Operation) (*plan, error) {
 }
 
 func (s *Session) planTier(v *view, op *catalog.Operation, tier *catalog.Tier) ([]site, error) {
-	where := assignSlots(tier)
+	where := tier.Slots()
 	var all []site
 	for _, group := range []struct {
 		action action
@@ -99,7 +99,7 @@ func (s *Session) planTier(v *view, op *catalog.Operation, tier *catalog.Tier) (
 }
 
 // planProbe takes the first alternative of a probe that exists.
-func (s *Session) planProbe(v *view, probe *catalog.Probe, roles *catalog.Roles, where slots) ([]site, error) {
+func (s *Session) planProbe(v *view, probe *catalog.Probe, roles *catalog.Roles, where catalog.Slots) ([]site, error) {
 	var reasons []string
 	for _, address := range probe.Addresses {
 		files := v.find(address)
@@ -131,7 +131,7 @@ func missing(a catalog.Address, b *binary) string {
 }
 
 // resolve returns the sites of an address in a file; none if it is not there.
-func (s *Session) resolve(file *binary, a catalog.Address, probe *catalog.Probe, roles *catalog.Roles, where slots) ([]site, error) {
+func (s *Session) resolve(file *binary, a catalog.Address, probe *catalog.Probe, roles *catalog.Roles, where catalog.Slots) ([]site, error) {
 	if a.Kind == catalog.USDT {
 		return s.resolveUSDT(file, a, probe, roles, where)
 	}
@@ -158,7 +158,7 @@ func (s *Session) resolve(file *binary, a catalog.Address, probe *catalog.Probe,
 	return []site{{file: file, probe: a.String(), offset: offset + entry.offset, cost: entry.cost, spec: spec}}, nil
 }
 
-func (s *Session) resolveUSDT(file *binary, a catalog.Address, probe *catalog.Probe, roles *catalog.Roles, where slots) ([]site, error) {
+func (s *Session) resolveUSDT(file *binary, a catalog.Address, probe *catalog.Probe, roles *catalog.Roles, where catalog.Slots) ([]site, error) {
 	found := file.probes.Find(a.Provider, a.Name)
 	if found == nil {
 		return nil, nil

@@ -16,8 +16,8 @@ import (
 type observed struct {
 	*process
 	profile *catalog.Profile
-	libs    int    // executable mappings at the last look
-	report  string // last thing said of it
+	told    string   // last thing said of it
+	lacking []string // why operations cannot be seen
 	served  []*served
 }
 
@@ -99,6 +99,7 @@ func (s *Session) reconcile() error {
 	for _, sv := range s.served {
 		errs = append(errs, s.settle(sv))
 	}
+	s.publishReport()
 	return errors.Join(errs...)
 }
 
@@ -111,15 +112,14 @@ func (s *Session) want(o *observed) error {
 		}
 		return fmt.Errorf("look at process %d: %w", o.pid, explain(err))
 	}
-	o.served = o.served[:0]
-	var lacking []string
+	o.served, o.lacking = o.served[:0], nil
 	for _, op := range o.profile.Operations {
 		if !s.cfg.Detail.Includes(op.Detail) {
 			continue
 		}
 		p, err := s.planOperation(v, op)
 		if err != nil {
-			lacking = append(lacking, fmt.Sprintf("%s: %v", op.Name, err))
+			o.lacking = append(o.lacking, fmt.Sprintf("%s: %v", op.Name, err))
 			continue
 		}
 		key := servedKey(o.profile, op, p)
@@ -134,7 +134,7 @@ func (s *Session) want(o *observed) error {
 		o.served = append(o.served, sv)
 	}
 	s.learn(o)
-	s.tell(o, lacking)
+	s.tell(o)
 	return nil
 }
 
@@ -244,17 +244,17 @@ func (s *Session) mustLimit(sv *served) bool {
 func targetKey(op uint16, pid int) uint64 { return uint64(op)<<32 | uint64(uint32(pid)) }
 
 // tell reports, once, how a process is observed.
-func (s *Session) tell(o *observed, lacking []string) {
+func (s *Session) tell(o *observed) {
 	var ways []string
 	for _, sv := range o.served {
 		ways = append(ways, sv.operation.Name+" by "+sv.tier.Name)
 	}
 	report := strings.Join(ways, ", ")
 	if len(ways) == 0 {
-		report = "nothing to observe: " + strings.Join(lacking, "; ")
+		report = "nothing to observe: " + strings.Join(o.lacking, "; ")
 	}
-	if report != o.report {
-		o.report = report
+	if report != o.told {
+		o.told = report
 		s.cfg.Logf("process %d (%s): %s", o.pid, filepath.Base(o.exePath), report)
 	}
 }

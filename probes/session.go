@@ -81,6 +81,7 @@ type Session struct {
 	mu        sync.RWMutex // guards instances
 	instances map[uint32]*instance
 	table     atomic.Pointer[[]*bridge.Operation]
+	report    atomic.Pointer[Report]
 
 	draining     atomic.Bool
 	closeOnce    sync.Once
@@ -102,6 +103,7 @@ func Open(cfg Config) (*Session, error) {
 		instances: make(map[uint32]*instance),
 	}
 	s.table.Store(&[]*bridge.Operation{})
+	s.report.Store(&Report{})
 	if err := s.load(); err != nil {
 		return nil, err
 	}

@@ -20,6 +20,9 @@ func (v *validator) tier(op *Operation, t *Tier) {
 			if list.key == "done" && probe.When != nil {
 				v.add(probe.At.at("when", "a condition stands at start and point probes only"))
 			}
+			if list.key == "point" && len(probe.Captures) > 0 {
+				v.add(probe.At.at("capture", "point operations are only counted: nothing is captured there"))
+			}
 			v.probe(probe)
 		}
 	}
