@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+	"go.yaml.in/yaml/v4"
+
+	"github.com/spanbridge/spanbridge/bpf"
+	"github.com/spanbridge/spanbridge/bridge"
+	"github.com/spanbridge/spanbridge/probes"
+	"github.com/spanbridge/spanbridge/probes/catalog"
+)
+
+// config is what a configuration file holds and what flags override.
+type config struct {
+	Targets      []string      `yaml:"targets"`
+	Profiles     []string      `yaml:"profiles"`
+	Export       []string      `yaml:"export"`
+	Detail       string        `yaml:"detail"`
+	MinDuration  time.Duration `yaml:"min_duration"`
+	Sample       float64       `yaml:"sample"`
+	Duration     time.Duration `yaml:"duration"`
+	TrustContext string        `yaml:"trust_context"`
+	RawText      bool          `yaml:"raw_text"`
+	Unsampled    bool          `yaml:"unsampled"`
+	TextBytes    int           `yaml:"text_bytes"`
+	RingBytes    int           `yaml:"ring_bytes"`
+	MaxLost      int64         `yaml:"max_lost"`
+}
+
+func defaultConfig() config {
+	return config{
+		Export: []string{"otlp"}, Detail: string(catalog.DetailPhases), Sample: 1,
+		TrustContext: "parent", TextBytes: 4096, RingBytes: 8 << 20, MaxLost: -1,
+	}
+}
+
+// flags binds the settings to flags of the same meaning.
+func (c *config) flags(f *pflag.FlagSet) {
+	f.StringArrayVarP(&c.Targets, "target", "t", c.Targets, "observe only this `NAME|PID|PATH` (repeatable; default: every server that a profile knows)")
+	f.StringArrayVarP(&c.Profiles, "profile", "p", c.Profiles, "use only this profile, `NAME|FILE` (repeatable; default: all built-in ones)")
+	f.StringArrayVarP(&c.Export, "export", "e", c.Export, "where spans and metrics go: `otlp|console|file:PATH|prometheus:ADDR|none` (repeatable)")
+	f.StringVar(&c.Detail, "detail", c.Detail, "how closely to look: query, phases or stages")
+	f.DurationVar(&c.MinDuration, "min-duration", c.MinDuration, "no span for shorter operations, unless they fail; metrics count all")
+	f.Float64Var(&c.Sample, "sample", c.Sample, "share of operations that give a span, from 0 (excluded) to 1; metrics count all")
+	f.DurationVar(&c.Duration, "duration", c.Duration, "stop after this time (default: when interrupted)")
+	f.StringVar(&c.TrustContext, "trust-context", c.TrustContext, "what an application's trace context in a statement becomes: parent, link or off")
+	f.BoolVar(&c.RawText, "raw-text", c.RawText, "put statements into spans with their literals, which may be personal data")
+	f.BoolVar(&c.Unsampled, "unsampled", c.Unsampled, "make spans also under traces that the application does not sample")
+	f.IntVar(&c.TextBytes, "text-bytes", c.TextBytes, "bytes kept of a statement's start; its last 512 bytes are kept too")
+	f.IntVar(&c.RingBytes, "ring-bytes", c.RingBytes, "size of the buffer between kernel and spanbridge, a power of two")
+	f.Int64Var(&c.MaxLost, "max-lost", c.MaxLost, "exit with code 4 if more operations or spans than this were lost (default: no limit)")
+}
+
+// readConfig lays a file over the settings that c has.
+func (c *config) read(path string) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(c); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%s: %s", path, strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	if err := c.validate(); err != nil {
+		lines := strings.Split(err.Error(), "\n")
+		return errors.New(path + ": " + strings.Join(lines, "\n"+path+": "))
+	}
+	return nil
+}
+
+// validate reports all faults, each with the name of its setting.
+func (c *config) validate() error {
+	var errs []error
+	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	for i, t := range c.Targets {
+		if _, err := probes.ParseTarget(t); err != nil {
+			fault("targets[%d]: %v", i, err)
+		}
+	}
+	for i, e := range c.Export {
+		if _, err := parseOutput(e); err != nil {
+			fault("export[%d]: %v", i, err)
+		}
+	}
+	if !isDetail(c.Detail) {
+		fault("detail: unknown level %q: want one of %v", c.Detail, catalog.Details())
+	}
+	if c.MinDuration < 0 {
+		fault("min_duration: %v is negative", c.MinDuration)
+	}
+	if c.Duration < 0 {
+		fault("duration: %v is negative", c.Duration)
+	}
+	if c.Sample <= 0 || c.Sample > 1 {
+		fault("sample: %v is not above 0 and at most 1", c.Sample)
+	}
+	if _, err := bridge.ParseTrust(c.TrustContext); err != nil {
+		fault("trust_context: %v", err)
+	}
+	if c.TextBytes < bpf.MinTextHead || c.TextBytes > bpf.MaxTextHead {
+		fault("text_bytes: %d is not within %d and %d", c.TextBytes, bpf.MinTextHead, bpf.MaxTextHead)
+	}
+	if n := c.RingBytes; n < os.Getpagesize() || n > 1<<30 || n&(n-1) != 0 {
+		fault("ring_bytes: %d is not a power of two from %d to %d", n, os.Getpagesize(), 1<<30)
+	}
+	if _, err := c.profiles(); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+func isDetail(s string) bool {
+	for _, d := range catalog.Details() {
+		if string(d) == s {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *config) profiles() ([]*catalog.Profile, error) {
+	if len(c.Profiles) == 0 {
+		return catalog.Builtin(), nil
+	}
+	var all []*catalog.Profile
+	var errs []error
+	for _, name := range c.Profiles {
+		p, err := catalog.Load(name)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		all = append(all, p)
+	}
+	return all, errors.Join(errs...)
+}
+
+// probesConfig is for a validated configuration.
+func (c *config) probesConfig() (probes.Config, error) {
+	profiles, err := c.profiles()
+	if err != nil {
+		return probes.Config{}, err
+	}
+	cfg := probes.Config{
+		Profiles: profiles, Detail: catalog.Detail(c.Detail), MinDuration: c.MinDuration, Sample: c.Sample,
+		TextHead: c.TextBytes, RingBytes: c.RingBytes, Logf: logf,
+	}
+	for _, t := range c.Targets {
+		target, err := probes.ParseTarget(t)
+		if err != nil {
+			return cfg, err
+		}
+		cfg.Targets = append(cfg.Targets, target)
+	}
+	return cfg, nil
+}

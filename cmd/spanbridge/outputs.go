@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/otel/sdk/resource"
+
+	"github.com/spanbridge/spanbridge/bridge"
+	"github.com/spanbridge/spanbridge/exporters/console"
+	"github.com/spanbridge/spanbridge/exporters/metrics"
+	"github.com/spanbridge/spanbridge/exporters/otlp"
+	"github.com/spanbridge/spanbridge/exporters/prometheus"
+)
+
+// output is one place where spans or metrics go, as --export names it.
+type output struct {
+	kind string // otlp, console, file, prometheus or none
+	arg  string // path or address
+}
+
+func parseOutput(s string) (output, error) {
+	kind, arg, hasArg := strings.Cut(s, ":")
+	switch kind {
+	case "otlp", "console", "none":
+		if hasArg {
+			return output{}, fmt.Errorf("output %q: %s takes no argument", s, kind)
+		}
+	case "file":
+		if arg == "" {
+			return output{}, fmt.Errorf("output %q: want file:PATH, or file:- for standard output", s)
+		}
+	case "prometheus":
+		if arg == "" {
+			arg = prometheus.DefaultAddr(os.LookupEnv)
+		}
+	default:
+		return output{}, fmt.Errorf("unknown output %q: want otlp, console, file:PATH, prometheus:ADDR or none", s)
+	}
+	return output{kind: kind, arg: arg}, nil
+}
+
+// shutdownTime is how long outputs may take to deliver what they hold.
+const shutdownTime = 10 * time.Second
+
+// outputs are the exporters of a run, and the readers of its metrics.
+type outputs struct {
+	exporters []bridge.Exporter
+	tallies   []*bridge.Tally
+	names     []string
+	stops     []func(context.Context) error // of metrics: while the kernel's counts can be read
+	producer  *metrics.Producer
+	resource  *resource.Resource
+}
+
+// open starts what --export asks for. On an error nothing is left running.
+func (o *outputs) open(ctx context.Context, wanted []string) error {
+	for _, s := range wanted {
+		out, err := parseOutput(s)
+		if err == nil {
+			err = o.add(ctx, out)
+		}
+		if err != nil {
+			short, cancel := context.WithTimeout(ctx, time.Second)
+			defer cancel()
+			return errors.Join(err, o.stopMetrics(short), o.shutdown(short))
+		}
+	}
+	return nil
+}
+
+func (o *outputs) add(ctx context.Context, out output) error {
+	tally := &bridge.Tally{}
+	pipeline := metrics.PipelineOptions{Producer: o.producer, Resource: o.resource, Logf: logf}
+	switch out.kind {
+	case "otlp":
+		cfg, err := otlp.FromEnv(os.LookupEnv)
+		if err != nil {
+			return usageError("%v", err)
+		}
+		cfg.Version, cfg.Logf = version, logf
+		exporter, err := otlp.New(cfg, tally)
+		if err != nil {
+			return err
+		}
+		o.use("otlp", exporter, tally)
+		p, err := metrics.NewOTLP(ctx, pipeline)
+		if err != nil {
+			return err
+		}
+		o.stops = append(o.stops, p.Shutdown)
+	case "console":
+		o.use("console", console.New(os.Stdout, terminal(os.Stdout), tally), tally)
+	case "prometheus":
+		server, err := prometheus.New(out.arg, o.producer, o.resource)
+		if err != nil {
+			return err
+		}
+		logf("metrics at http://%s/metrics", server.Addr())
+		o.stops = append(o.stops, server.Shutdown)
+	}
+	return nil
+}
+
+func (o *outputs) use(name string, e bridge.Exporter, t *bridge.Tally) {
+	o.exporters, o.tallies, o.names = append(o.exporters, e), append(o.tallies, t), append(o.names, name)
+}
+
+func (o *outputs) stopMetrics(ctx context.Context) error {
+	var errs []error
+	for _, stop := range o.stops {
+		errs = append(errs, stop(ctx))
+	}
+	o.stops = nil
+	return errors.Join(errs...)
+}
+
+func (o *outputs) shutdown(ctx context.Context) error {
+	var errs []error
+	for _, e := range o.exporters {
+		errs = append(errs, e.Shutdown(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+func (o *outputs) accounts() []bridge.Account {
+	var all []bridge.Account
+	for i, t := range o.tallies {
+		all = append(all, bridge.Account{Exporter: o.names[i], TallyCounts: t.Counts()})
+	}
+	return all
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/spanbridge/spanbridge/probes"
+)
+
+func probesCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "probes", Short: "Look at the probes of a program"}
+	var asJSON bool
+	list := &cobra.Command{
+		Use: "list NAME|PID|PATH", Short: "List every USDT probe with its sites and arguments", Args: exactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			target, err := probes.ParseTarget(args[0])
+			if err != nil {
+				return usageError("%v", err)
+			}
+			files, err := probes.List(target)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				encoder := json.NewEncoder(cmd.OutOrStdout())
+				encoder.SetIndent("", "  ")
+				return encoder.Encode(files)
+			}
+			return printProbes(cmd.OutOrStdout(), files)
+		},
+	}
+	list.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.AddCommand(list)
+	return cmd
+}
+
+func printProbes(out io.Writer, files []probes.FileReport) error {
+	sites, names := 0, 0
+	for _, f := range files {
+		fmt.Fprintln(out, f.Path)
+		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+		for _, p := range f.Probes {
+			names++
+			for i, s := range p.Sites {
+				sites++
+				name := p.Provider + ":" + p.Name
+				if i > 0 {
+					name = strings.Repeat(" ", len(name))
+				}
+				fmt.Fprintf(w, "  %s\t%#x\t%s\t%s\t%s\n", name, s.Offset, s.Instruction, semaphore(s.Semaphore), strings.Join(s.Args, " "))
+			}
+		}
+		if err := w.Flush(); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(out, "%d probes, %d sites\n", names, sites)
+	return err
+}
+
+func semaphore(offset uint64) string {
+	if offset == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("semaphore %#x", offset)
+}
+
+func join(list []string) string { return strings.Join(list, ", ") }
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/spanbridge/spanbridge/probes"
+)
+
+// Exit codes. They are stable: other programs call this one.
+const (
+	exitDone    = 0
+	exitFailed  = 1
+	exitUsage   = 2
+	exitMissing = 3 // privilege, kernel feature or probes
+	exitLoss    = 4 // more lost than allowed
+)
+
+// exitError carries an exit code with an error.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+func usageError(format string, args ...any) error {
+	return &exitError{exitUsage, fmt.Errorf(format, args...)}
+}
+
+func missingError(format string, args ...any) error {
+	return &exitError{exitMissing, fmt.Errorf(format, args...)}
+}
+
+// execute runs a command line and returns the exit code.
+func execute(ctx context.Context, args []string) int {
+	root := &cobra.Command{
+		Use:   "spanbridge",
+		Short: "Database spans from the inside: probes of a running server as OpenTelemetry",
+		Long: `spanbridge attaches eBPF programs to probes of a running database server and
+delivers every statement as an OpenTelemetry span, under the application's own
+trace, and as metrics. The server is neither changed nor restarted.
+
+  sudo spanbridge run                      spans of every known server to OTLP
+  sudo spanbridge run --export console     the same, drawn in this terminal
+  sudo spanbridge demo                     see it work, with a private server`,
+		SilenceErrors: true, SilenceUsage: true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exitError{exitUsage, err} })
+	root.AddCommand(runCommand(), probesCommand(), profilesCommand(), checkCommand(), demoCommand(), versionCommand())
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitDone
+	}
+	for _, line := range strings.Split(err.Error(), "\n") {
+		logf("%s", line)
+	}
+	return exitCode(err)
+}
+
+func exitCode(err error) int {
+	var coded *exitError
+	switch {
+	case errors.As(err, &coded):
+		return coded.code
+	case errors.Is(err, probes.ErrPrivilege), errors.Is(err, probes.ErrKernel):
+		return exitMissing
+	case strings.HasPrefix(err.Error(), "unknown command"):
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// logf tells the user something, on standard error.
+func logf(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "spanbridge: "+format+"\n", args...)
+}
+
+// exactArgs is cobra.ExactArgs with the exit code for wrong usage.
+func exactArgs(n int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := cobra.ExactArgs(n)(cmd, args); err != nil {
+			return usageError("%v; usage: %s", err, cmd.UseLine())
+		}
+		return nil
+	}
+}

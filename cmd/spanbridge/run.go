@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/spanbridge/spanbridge/bridge"
+	"github.com/spanbridge/spanbridge/bridge/clock"
+	"github.com/spanbridge/spanbridge/exporters/metrics"
+	"github.com/spanbridge/spanbridge/probes"
+)
+
+func runCommand() *cobra.Command {
+	settings := defaultConfig()
+	var file string
+	readyFD := -1
+	cmd := &cobra.Command{
+		Use: "run", Short: "Find servers, attach, export spans and metrics until stopped", Args: exactArgs(0),
+		Long: `Find running servers, attach to their probes and export spans and metrics until
+interrupted. Servers that start later are found too.
+
+The output otlp, which is the default, honours the OTEL_EXPORTER_OTLP_* variables.
+At the end the ledger says what became of every probe hit.`,
+		Example: `  sudo OTEL_EXPORTER_OTLP_ENDPOINT=http://tempo:4318 spanbridge run
+  sudo spanbridge run --target mariadbd --export console --min-duration 10ms`,
+	}
+	settings.flags(cmd.Flags())
+	cmd.Flags().StringVar(&file, "config", "", "read settings from this `FILE`; flags override it")
+	cmd.Flags().IntVar(&readyFD, "ready-fd", -1, "write the ready line to this file descriptor too")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := applyFile(cmd, &settings, file); err != nil {
+			return &exitError{exitUsage, err}
+		}
+		if err := settings.validate(); err != nil {
+			return &exitError{exitUsage, err}
+		}
+		return run(cmd.Context(), &settings, readyFD)
+	}
+	return cmd
+}
+
+// applyFile lays the file's settings under those of the flags that were given.
+func applyFile(cmd *cobra.Command, settings *config, file string) error {
+	if file == "" {
+		return nil
+	}
+	fromFlags := *settings
+	*settings = defaultConfig()
+	if err := settings.read(file); err != nil {
+		return err
+	}
+	override(settings, &fromFlags, cmd.Flags().Changed)
+	return nil
+}
+
+// override takes from flags what was given there.
+func override(to, from *config, given func(string) bool) {
+	for name, take := range map[string]func(){
+		"target":        func() { to.Targets = from.Targets },
+		"profile":       func() { to.Profiles = from.Profiles },
+		"export":        func() { to.Export = from.Export },
+		"detail":        func() { to.Detail = from.Detail },
+		"min-duration":  func() { to.MinDuration = from.MinDuration },
+		"sample":        func() { to.Sample = from.Sample },
+		"duration":      func() { to.Duration = from.Duration },
+		"trust-context": func() { to.TrustContext = from.TrustContext },
+		"raw-text":      func() { to.RawText = from.RawText },
+		"unsampled":     func() { to.Unsampled = from.Unsampled },
+		"text-bytes":    func() { to.TextBytes = from.TextBytes },
+		"ring-bytes":    func() { to.RingBytes = from.RingBytes },
+		"max-lost":      func() { to.MaxLost = from.MaxLost },
+	} {
+		if given(name) {
+			take()
+		}
+	}
+}
+
+// pipeline is a run: probes, assembler, outputs.
+type pipeline struct {
+	settings  *config
+	session   *probes.Session
+	assembler *bridge.Assembler
+	outputs   outputs
+}
+
+func run(ctx context.Context, settings *config, readyFD int) error {
+	p, err := openPipeline(ctx, settings)
+	if err != nil {
+		return err
+	}
+	defer p.session.Close()
+	if err := p.outputs.open(ctx, settings.Export); err != nil {
+		return err
+	}
+	if err := p.announce(readyFD); err != nil {
+		return errors.Join(err, p.outputs.shutdown(ctx))
+	}
+	if settings.Duration > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, settings.Duration)
+		defer cancel()
+	}
+	return p.carry(ctx)
+}
+
+func openPipeline(ctx context.Context, settings *config) (*pipeline, error) {
+	cfg, err := settings.probesConfig()
+	if err != nil {
+		return nil, err
+	}
+	trust, err := bridge.ParseTrust(settings.TrustContext)
+	if err != nil {
+		return nil, err
+	}
+	wall, err := clock.New()
+	if err != nil {
+		return nil, err
+	}
+	session, err := probes.Open(cfg)
+	if err != nil {
+		return nil, err
+	}
+	p := &pipeline{settings: settings, session: session}
+	exemplars := &bridge.Exemplars{}
+	p.assembler = bridge.NewAssembler(bridge.AssemblerConfig{
+		Trust: trust, RawText: settings.RawText, Unsampled: settings.Unsampled,
+	}, session, wall, exemplars)
+	if p.outputs.resource, err = metrics.Resource(ctx, version); err != nil {
+		logf("describe spanbridge itself: %v", err)
+	}
+	p.outputs.producer, err = metrics.NewProducer(metrics.Options{
+		Source: session, Directory: session, Exemplars: exemplars, Ledger: p.ledgerRows, Version: version, Logf: logf,
+	})
+	if err != nil {
+		return nil, errors.Join(err, session.Close())
+	}
+	return p, nil
+}
+
+// announce prints the line that says that every probe is attached, or why
+// there is nothing to wait for.
+func (p *pipeline) announce(readyFD int) error {
+	report := p.session.Report()
+	if err := nothingToSee(&report, p.settings); err != nil {
+		return err
+	}
+	line := fmt.Sprintf("ready targets=%d sites=%d", len(report.Targets), report.Sites)
+	logf("%s", line)
+	if len(report.Targets) == 0 {
+		logf("no target is running yet: waiting for it")
+	}
+	if readyFD < 0 {
+		return nil
+	}
+	f := os.NewFile(uintptr(readyFD), "ready-fd")
+	if f == nil {
+		return usageError("--ready-fd %d is no file descriptor", readyFD)
+	}
+	defer f.Close()
+	if _, err := fmt.Fprintln(f, line); err != nil {
+		return fmt.Errorf("write to --ready-fd %d: %w", readyFD, err)
+	}
+	return nil
+}
+
+// nothingToSee is an error where targets run but none has a probe, or a pid was
+// asked for that does not run.
+func nothingToSee(report *probes.Report, settings *config) error {
+	if len(report.Targets) == 0 {
+		for _, t := range settings.Targets {
+			if target, err := probes.ParseTarget(t); err == nil && target.PID != 0 {
+				return fmt.Errorf("no process %d that a profile knows is running; name its --profile if it runs", target.PID)
+			}
+		}
+		return nil
+	}
+	var why []string
+	for _, t := range report.Targets {
+		if len(t.Operations) > 0 {
+			return nil
+		}
+		why = append(why, fmt.Sprintf("process %d (%s): %s", t.PID, t.Executable, strings.Join(t.Missing, "; ")))
+	}
+	return missingError("no probes to attach to; see which there are with: spanbridge probes list PID\n%s", strings.Join(why, "\n"))
+}
+
+// carry runs until the context ends, then delivers everything and settles the
+// ledger.
+func (p *pipeline) carry(ctx context.Context) error {
+	b := bridge.Bridge{Source: p.session, Assembler: p.assembler, Exporters: p.outputs.exporters, Logf: logf}
+	ended := make(chan error, 1)
+	go func() { ended <- b.Run(context.WithoutCancel(ctx)) }()
+	errs := []error{p.session.Watch(ctx), p.session.Drain(), <-ended}
+
+	final, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+	defer cancel()
+	if err := p.outputs.stopMetrics(final); err != nil {
+		logf("deliver the last metrics: %v", err)
+	}
+	if err := p.outputs.shutdown(final); err != nil {
+		logf("deliver the last spans: %v", err)
+	}
+	return errors.Join(append(errs, p.settle())...)
+}
