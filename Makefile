@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+# Type "make" for the list of targets.
+
+# Debian packages: what the demo needs, and what the tests need besides.
+DEMO_DEPS := ca-certificates gcc libc6-dev libmariadbd-dev mariadb-client-core \
+	mariadb-server-core systemtap-sdt-dev
+TEST_DEPS := $(DEMO_DEPS) binutils bpftrace clang git libbpf-dev llvm postgresql python3 sysbench
+
+BUILD := build
+PLUGIN := $(BUILD)/spanbridge_usdt.so
+# Probes can be attached by root only.
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo -E env PATH="$$PATH")
+# Sets PATH so that "go" is a Go that can build this module, or says why not.
+GO := gobin="$$(scripts/install-go.sh)" || exit 1; PATH="$$gobin:$$PATH";
+# The packages that test-integration runs.
+INTEGRATION := go list -tags integration ./... | grep -E '/(integration|examples)(/|$$)'
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
+		while IFS='	' read -r target text; do printf '  %-18s %s\n' "$$target" "$$text"; done
+
+.PHONY: demo
+demo: ## a private MariaDB, a traced application, the bridge, and the trace they make
+	@scripts/install-deps.sh $(DEMO_DEPS)
+	@$(MAKE) --no-print-directory build plugin
+	$(SUDO) $(BUILD)/spanbridge demo
+
+.PHONY: test
+test: deps build test-unit plugin mariadb-dtrace backends test-integration ## everything: installs what it needs, builds, runs all tests
+
+.PHONY: deps
+deps: ## install the Debian packages that the tests need
+	@scripts/install-deps.sh $(TEST_DEPS)
+
+.PHONY: build
+build: ## build/spanbridge
+	@mkdir -p $(BUILD)
+	$(GO) CGO_ENABLED=0 go build -trimpath -o $(BUILD)/spanbridge ./cmd/spanbridge
+
+.PHONY: generate
+generate: ## the BPF objects and their Go bindings (needs clang, llvm, libbpf-dev)
+	$(GO) go generate ./bpf
+
+.PHONY: test-unit
+test-unit: ## tests that need no privilege and no server
+	$(GO) go test -count=1 ./...
+
+.PHONY: test-integration
+test-integration: ## tests against real servers, backends and the kernel (root)
+	$(GO) set -o pipefail; $(SUDO) go test -json -tags integration -count=1 -p 1 -timeout 40m \
+		$$($(INTEGRATION)) | \
+		go run ./integration/skipcheck integration/skips.txt
+test-integration: SHELL := /bin/bash
+
+.PHONY: bench
+bench: ## benchmarks of the Go packages
+	$(GO) go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: plugin
+plugin: ## build/spanbridge_usdt.so, the probes for a stock MariaDB
+	@scripts/install-deps.sh $(DEMO_DEPS)
+	@$(MAKE) --no-print-directory -C plugin/mariadb OUT=$(abspath $(BUILD))
+
+.PHONY: mariadb-dtrace
+mariadb-dtrace: ## MariaDB with native USDT probes, once, into the cache (16 minutes)
+	@scripts/install-deps.sh $(DEMO_DEPS)
+	integration/servers/mariadb-dtrace.sh
+
+.PHONY: backends
+backends: ## Jaeger and the OpenTelemetry Collector, once, into the cache (10 minutes)
+	$(GO) integration/backends/build.sh
+
+.PHONY: check
+check: check-format check-lint check-headers check-generated ## format, vet, staticcheck, licence headers, generated files
+
+.PHONY: check-format
+check-format:
+	@$(GO) bad="$$(gofmt -l $$(git ls-files --cached '*.go'))"; \
+		[ -z "$$bad" ] || { echo "not formatted by gofmt:"; echo "$$bad"; exit 1; }
+	@git diff --check $$(git hash-object -t tree /dev/null) HEAD -- ':!*.o' ':!**/testdata/**'
+	@for f in $$(git ls-files '*.sh' .ci/run); do bash -n "$$f" || exit 1; done
+
+.PHONY: check-lint
+check-lint:
+	$(GO) go vet ./... && go vet -tags integration ./...
+	$(GO) go tool staticcheck ./... && go tool staticcheck -tags integration ./...
+
+.PHONY: check-headers
+check-headers:
+	@bad="$$(git ls-files '*.go' '*.c' '*.h' '*.sh' '*.proto' | while read -r f; do \
+		head -3 "$$f" | grep -qE 'SPDX-License-Identifier|Code generated' || echo "$$f"; done)"; \
+		[ -z "$$bad" ] || { echo "no SPDX header:"; echo "$$bad"; exit 1; }
+	@! git grep -nE '\b(TO''DO|FIX''ME|XX''X)\b' -- '*.go' '*.c' '*.h' '*.sh' '*.md' '*.yaml' ':!**/testdata/**'
+
+.PHONY: check-generated
+check-generated: generate
+	@git diff --exit-code --stat -- bpf || { echo "bpf/ is not what \"make generate\" makes"; exit 1; }
+
+.PHONY: clean
+clean: ## remove build/ (the cache in ~/.cache/spanbridge stays)
+	rm -rf $(BUILD)
