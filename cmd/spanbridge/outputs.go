@@ -14,6 +14,7 @@ import (
 
 	"github.com/spanbridge/spanbridge/bridge"
 	"github.com/spanbridge/spanbridge/exporters/console"
+	"github.com/spanbridge/spanbridge/exporters/file"
 	"github.com/spanbridge/spanbridge/exporters/metrics"
 	"github.com/spanbridge/spanbridge/exporters/otlp"
 	"github.com/spanbridge/spanbridge/exporters/prometheus"
@@ -97,6 +98,14 @@ func (o *outputs) add(ctx context.Context, out output) error {
 		o.stops = append(o.stops, p.Shutdown)
 	case "console":
 		o.use("console", console.New(os.Stdout, terminal(os.Stdout), tally), tally)
+	case "file":
+		exporter, err := file.New(out.arg, tally)
+		if err != nil {
+			return err
+		}
+		exporter.Version, exporter.Logf = version, logf
+		o.use("file", exporter, tally)
+		o.stops = append(o.stops, metrics.NewLines(exporter.Writer(), pipeline).Shutdown)
 	case "prometheus":
 		server, err := prometheus.New(out.arg, o.producer, o.resource)
 		if err != nil {
