@@ -24,8 +24,8 @@ func (d Dialect) String() string {
 }
 
 // class is the lexical class of one byte. The order matters: the classes up to
-// clsDollar are those that continue an unquoted word, clsHigh (a byte of a
-// multi-byte rune) does as well once its rune is known to be printable.
+// clsDollar are those that continue an unquoted word; clsHigh, a byte of a
+// multi-byte rune, does as well once its rune is known to be printable.
 type class uint8
 
 const (
@@ -33,10 +33,10 @@ const (
 	clsDigit
 	clsDollar
 	clsHigh
-	clsOp // whatever needs no further look
-	clsControl
-	clsString // begins a string
-	clsName   // begins a quoted name
+	clsControl // shown as U+FFFD, which continues a word
+	clsOp      // whatever needs no further look
+	clsString  // begins a string
+	clsName    // begins a quoted name
 	clsPlus
 	clsDot
 	clsParam

@@ -152,7 +152,7 @@ func codeStart(src []byte, pos int) int {
 // skipDollar skips a dollar-quoted string. It returns pos where none begins.
 func skipDollar(src []byte, pos int, t *classes) (next int, closed bool) {
 	i := pos + 1
-	for i < len(src) && (t[src[i]] == clsWord || t[src[i]] == clsHigh || t[src[i]] == clsDigit && i > pos+1) {
+	for i < len(src) && t[src[i]] <= clsControl && src[i] != '$' && (t[src[i]] != clsDigit || i > pos+1) {
 		i++
 	}
 	if i == len(src) || src[i] != '$' {

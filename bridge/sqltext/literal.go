@@ -141,7 +141,7 @@ func (s *scanner) dollar(pos, end int) int {
 		}
 		// The protocol numbers parameters with 16 bits; a number at the cut
 		// may have more digits.
-		if s.dialect == MySQL || next-pos > 6 || s.cut && next == end || next < end && t[src[next]] <= clsHigh {
+		if s.dialect == MySQL || next-pos > 6 || s.cut && next == end || next < end && t[src[next]] <= clsControl {
 			return s.number(pos, pos+1, end)
 		}
 		return s.param(pos, next)
