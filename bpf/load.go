@@ -34,6 +34,9 @@ type Settings struct {
 	RingBytes int
 	// Sites is how many attach sites there can be.
 	Sites int
+	// Single loads the programs for single uprobes, as kernels without
+	// uprobe_multi links need them (before Linux 6.6).
+	Single bool
 }
 
 // Spec returns the programs and maps, ready to be loaded with these settings.
@@ -52,6 +55,11 @@ func Spec(s Settings) (*ebpf.CollectionSpec, error) {
 		maxEntries*uint32(unsafe.Sizeof(ProgramsEntry{}))
 	for _, name := range []string{"buffers0", "buffers1", "buffers2", "buffers3"} {
 		setValueSize(spec.Maps[name], size)
+	}
+	if s.Single {
+		for _, name := range []string{"start", "done", "point"} {
+			spec.Programs[name].AttachType = ebpf.AttachNone
+		}
 	}
 	spec.Maps["events"].MaxEntries = uint32(s.RingBytes)
 	spec.Maps["sites"].MaxEntries = uint32(s.Sites)

@@ -215,14 +215,13 @@ static __always_inline int on_point(struct pt_regs *ctx)
 	return 0;
 }
 
-SEC("uprobe.multi.s") int start_multi(struct pt_regs *ctx) { return on_start(ctx); }
-SEC("uprobe.multi.s") int done_multi(struct pt_regs *ctx) { return on_done(ctx); }
-SEC("uprobe.multi.s") int point_multi(struct pt_regs *ctx) { return on_point(ctx); }
-
-/* Kernels before 6.6 have single uprobes only. */
-SEC("uprobe.s") int start_single(struct pt_regs *ctx) { return on_start(ctx); }
-SEC("uprobe.s") int done_single(struct pt_regs *ctx) { return on_done(ctx); }
-SEC("uprobe.s") int point_single(struct pt_regs *ctx) { return on_point(ctx); }
+/*
+ * On kernels without uprobe_multi links (before 6.6) user space loads these as
+ * programs for single uprobes.
+ */
+SEC("uprobe.multi.s") int start(struct pt_regs *ctx) { return on_start(ctx); }
+SEC("uprobe.multi.s") int done(struct pt_regs *ctx) { return on_done(ctx); }
+SEC("uprobe.multi.s") int point(struct pt_regs *ctx) { return on_point(ctx); }
 
 /* A thread that ends takes its open operations with it. */
 SEC("tp_btf/sched_process_exit") int thread_exit(__u64 *ctx)

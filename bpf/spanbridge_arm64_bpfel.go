@@ -174,13 +174,10 @@ const (
 	ProgramsMapTargets        = "targets"
 	ProgramsMapThreads        = "threads"
 	ProgramsProgCountOpen     = "count_open"
-	ProgramsProgDoneMulti     = "done_multi"
-	ProgramsProgDoneSingle    = "done_single"
-	ProgramsProgPointMulti    = "point_multi"
-	ProgramsProgPointSingle   = "point_single"
+	ProgramsProgDone          = "done"
+	ProgramsProgPoint         = "point"
 	ProgramsProgProcessExec   = "process_exec"
-	ProgramsProgStartMulti    = "start_multi"
-	ProgramsProgStartSingle   = "start_single"
+	ProgramsProgStart         = "start"
 	ProgramsProgThreadExit    = "thread_exit"
 	ProgramsVarTextHead       = "text_head"
 	ProgramsVarWakeBytes      = "wake_bytes"
@@ -229,13 +226,10 @@ type ProgramsSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type ProgramsProgramSpecs struct {
 	CountOpen   *ebpf.ProgramSpec `ebpf:"count_open"`
-	DoneMulti   *ebpf.ProgramSpec `ebpf:"done_multi"`
-	DoneSingle  *ebpf.ProgramSpec `ebpf:"done_single"`
-	PointMulti  *ebpf.ProgramSpec `ebpf:"point_multi"`
-	PointSingle *ebpf.ProgramSpec `ebpf:"point_single"`
+	Done        *ebpf.ProgramSpec `ebpf:"done"`
+	Point       *ebpf.ProgramSpec `ebpf:"point"`
 	ProcessExec *ebpf.ProgramSpec `ebpf:"process_exec"`
-	StartMulti  *ebpf.ProgramSpec `ebpf:"start_multi"`
-	StartSingle *ebpf.ProgramSpec `ebpf:"start_single"`
+	Start       *ebpf.ProgramSpec `ebpf:"start"`
 	ThreadExit  *ebpf.ProgramSpec `ebpf:"thread_exit"`
 }
 
@@ -335,26 +329,20 @@ type ProgramsVariables struct {
 // It can be passed to LoadProgramsObjects or ebpf.CollectionSpec.LoadAndAssign.
 type ProgramsPrograms struct {
 	CountOpen   *ebpf.Program `ebpf:"count_open"`
-	DoneMulti   *ebpf.Program `ebpf:"done_multi"`
-	DoneSingle  *ebpf.Program `ebpf:"done_single"`
-	PointMulti  *ebpf.Program `ebpf:"point_multi"`
-	PointSingle *ebpf.Program `ebpf:"point_single"`
+	Done        *ebpf.Program `ebpf:"done"`
+	Point       *ebpf.Program `ebpf:"point"`
 	ProcessExec *ebpf.Program `ebpf:"process_exec"`
-	StartMulti  *ebpf.Program `ebpf:"start_multi"`
-	StartSingle *ebpf.Program `ebpf:"start_single"`
+	Start       *ebpf.Program `ebpf:"start"`
 	ThreadExit  *ebpf.Program `ebpf:"thread_exit"`
 }
 
 func (p *ProgramsPrograms) Close() error {
 	return _ProgramsClose(
 		p.CountOpen,
-		p.DoneMulti,
-		p.DoneSingle,
-		p.PointMulti,
-		p.PointSingle,
+		p.Done,
+		p.Point,
 		p.ProcessExec,
-		p.StartMulti,
-		p.StartSingle,
+		p.Start,
 		p.ThreadExit,
 	)
 }

@@ -189,11 +189,7 @@ func placeSingly(ex *link.Executable, program *ebpf.Program, sv *served, indexes
 }
 
 func (s *Session) program(a action) *ebpf.Program {
-	o := &s.objects.ProgramsPrograms
-	if s.multi {
-		return [numActions]*ebpf.Program{o.StartMulti, o.DoneMulti, o.PointMulti}[a]
-	}
-	return [numActions]*ebpf.Program{o.StartSingle, o.DoneSingle, o.PointSingle}[a]
+	return [numActions]*ebpf.Program{s.objects.Start, s.objects.Done, s.objects.Point}[a]
 }
 
 // detach removes the probes, starts first: they were attached last.

@@ -123,16 +123,18 @@ func (s *Session) load() (err error) {
 	if _, err := os.Stat("/sys/kernel/btf/vmlinux"); err != nil {
 		return fmt.Errorf("%w: it has no BTF in /sys/kernel/btf/vmlinux; use a kernel built with CONFIG_DEBUG_INFO_BTF", ErrKernel)
 	}
-	spec, err := bpf.Spec(bpf.Settings{TextHead: s.cfg.TextHead, RingBytes: s.cfg.RingBytes, Sites: 1024})
-	if err != nil {
-		return err
-	}
 	multiErr := features.HaveBPFLinkUprobeMulti()
 	if errors.Is(multiErr, os.ErrPermission) {
 		return ErrPrivilege
 	}
 	s.multi = multiErr == nil
-	if err := s.dropUnused(spec).LoadAndAssign(&s.objects, nil); err != nil {
+	spec, err := bpf.Spec(bpf.Settings{
+		TextHead: s.cfg.TextHead, RingBytes: s.cfg.RingBytes, Sites: 1024, Single: !s.multi,
+	})
+	if err != nil {
+		return err
+	}
+	if err := spec.LoadAndAssign(&s.objects, nil); err != nil {
 		return explainLoad(err)
 	}
 	if s.reader, err = ringbuf.NewReader(s.objects.Events); err != nil {
@@ -142,19 +144,6 @@ func (s *Session) load() (err error) {
 		return errors.Join(fmt.Errorf("open ring buffer: %w", err), s.Close())
 	}
 	return nil
-}
-
-// dropUnused makes the programs for the other kind of link trivial: a kernel
-// without uprobe_multi refuses to load those.
-func (s *Session) dropUnused(spec *ebpf.CollectionSpec) *ebpf.CollectionSpec {
-	for _, name := range []string{"start", "done", "point"} {
-		if s.multi {
-			spec.Programs[name+"_single"] = spec.Programs[name+"_multi"].Copy()
-		} else {
-			spec.Programs[name+"_multi"] = spec.Programs[name+"_single"].Copy()
-		}
-	}
-	return spec
 }
 
 func explainLoad(err error) error {
