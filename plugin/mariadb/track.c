@@ -28,10 +28,10 @@
 
 #include <stdint.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
 #include "probes.h"
+#include "text.h"
 
 #define MAX_DEPTH 64
 #define ER_NEED_REPREPARE 1615
@@ -351,48 +351,6 @@ void track_result(const struct track_event *ev)
 {
 	enter(ev);
 	state.final = 1;
-}
-
-static const char *skip_blanks_and_comments(const char *s, const char *end)
-{
-	while (s < end) {
-		if (*s == ' ' || (*s >= '\t' && *s <= '\r')) {
-			s++;
-		} else if (end - s >= 2 && s[0] == '/' && s[1] == '*') {
-			const char *close = memmem(s + 2, end - s - 2, "*/", 2);
-
-			s = close ? close + 2 : end;
-		} else if (*s == '#' || (end - s >= 2 && s[0] == '-' && s[1] == '-')) {
-			const char *newline = memchr(s, '\n', end - s);
-
-			s = newline ? newline + 1 : end;
-		} else {
-			break;
-		}
-	}
-	return s;
-}
-
-static int begins_with(const char *s, const char *end, const char *word)
-{
-	size_t n = strlen(word);
-
-	return (size_t)(end - s) >= n && strncasecmp(s, word, n) == 0;
-}
-
-/*
- * True for EXECUTE and SET STATEMENT. That the latter may turn out not to be an
- * EXECUTE does no harm: an error ends it too, only a little before its STATUS.
- */
-static int may_be_execute(const char *query, unsigned int len)
-{
-	const char *end = query + len, *s = skip_blanks_and_comments(query, end);
-
-	if (begins_with(s, end, "SET")) {
-		s = skip_blanks_and_comments(s + strlen("SET"), end);
-		return begins_with(s, end, "STATEMENT");
-	}
-	return begins_with(s, end, "EXECUTE");
 }
 
 void track_error(const struct track_event *ev)
