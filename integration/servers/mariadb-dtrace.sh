@@ -16,6 +16,7 @@
 #
 # Environment: JOBS (default: number of processors), MARIADB_DTRACE_MIRROR.
 set -euo pipefail
+unset MAKEFLAGS MFLAGS # of the make that calls this script
 
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/spanbridge/mariadb-dtrace"
 mirror="${MARIADB_DTRACE_MIRROR:-http://deb.debian.org/debian}"
