@@ -65,7 +65,7 @@ type Config struct {
 
 	// Headers are sent with every request, as gRPC metadata or HTTP headers.
 	// They often carry credentials and are never logged.
-	Headers map[string]string
+	Headers Headers
 
 	Compression Compression // default none
 
@@ -108,6 +108,20 @@ type Config struct {
 	// discards.
 	Logf func(format string, args ...any)
 }
+
+// Headers are names with values. Printing them leaves the values out.
+type Headers map[string]string
+
+func (h Headers) String() string {
+	names := slices.Sorted(maps.Keys(h))
+	for i := range names {
+		names[i] += "=…"
+	}
+	return strings.Join(names, ",")
+}
+
+// GoString is String, for %#v.
+func (h Headers) GoString() string { return h.String() }
 
 // withDefaults fills what is zero.
 func (c Config) withDefaults() Config {

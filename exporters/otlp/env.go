@@ -173,12 +173,12 @@ func (e *environment) milliseconds(s setting) time.Duration {
 
 // headers reads "k1=v1,k2=v2" with percent-encoded values, the form of W3C
 // Baggage without its properties. Faults name a position, never a value.
-func (e *environment) headers() map[string]string {
+func (e *environment) headers() Headers {
 	name, value := e.signal("HEADERS").get()
 	if name == "" {
 		return nil
 	}
-	headers := make(map[string]string)
+	headers := make(Headers)
 	for i, pair := range strings.Split(value, ",") {
 		if strings.TrimSpace(pair) == "" {
 			continue

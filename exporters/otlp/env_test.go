@@ -175,9 +175,18 @@ func TestHeaders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]string{"authorization": "Bearer abc==", "x-plain": "a=b+c", "x-empty": "", "x-comma": "1,2"}
+	want := Headers{"authorization": "Bearer abc==", "x-plain": "a=b+c", "x-empty": "", "x-comma": "1,2"}
 	if diff := cmp.Diff(want, c.Headers); diff != "" {
 		t.Errorf("want -, got +:\n%s", diff)
+	}
+}
+
+func TestPrintingAConfigurationShowsNoHeaderValue(t *testing.T) {
+	c := Config{Headers: Headers{"b": "hunter2", "a": "hunter2"}}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+		if text := fmt.Sprintf(verb, c); strings.Contains(text, "hunter2") || !strings.Contains(text, "a=…,b=…") {
+			t.Errorf("%s: %s", verb, text)
+		}
 	}
 }
 

@@ -43,6 +43,9 @@ func (l *lines) count(part string) (n int) {
 	return n
 }
 
+// patient is how long tests wait for what takes milliseconds on an idle machine.
+const patient = time.Minute
+
 // rig is an exporter under test.
 type rig struct {
 	*Exporter
@@ -54,8 +57,8 @@ type rig struct {
 func fast(c Config) Config {
 	setDefault(&c.InitialBackoff, 5*time.Millisecond)
 	setDefault(&c.MaxBackoff, 20*time.Millisecond)
-	setDefault(&c.Timeout, 5*time.Second)
-	setDefault(&c.MaxElapsed, 30*time.Second)
+	setDefault(&c.Timeout, patient)
+	setDefault(&c.MaxElapsed, 2*patient)
 	return c
 }
 

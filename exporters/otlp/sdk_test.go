@@ -67,7 +67,7 @@ func TestEqualsTheSDKExporter(t *testing.T) {
 			if err := ours.Export(ctx, batch); err != nil {
 				t.Fatal(err)
 			}
-			ours.close(t, 10*time.Second, acked(uint64(len(batch))))
+			ours.close(t, patient, acked(uint64(len(batch))))
 			requests := sink.Traces()
 			if len(requests) != 2 {
 				t.Fatalf("%d requests arrived", len(requests))

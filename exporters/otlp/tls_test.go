@@ -126,7 +126,7 @@ func TestTLSDelivers(t *testing.T) {
 			c.Insecure = true // means nothing with https
 			r := newRig(t, c)
 			r.export(t, 10)
-			r.close(t, 10*time.Second, acked(10))
+			r.close(t, patient, acked(10))
 		})
 	}
 }
