@@ -10,7 +10,7 @@ func (s *scanner) number(start, pos, end int) int {
 	for pos < end {
 		c := src[pos]
 		switch {
-		case t[c] <= clsHigh || c == '.':
+		case t[c] <= clsControl || c == '.':
 			pos++
 			continue
 		case (c == '-' || c == '+') && src[pos-1]|0x20 == 'e' && pos+1 < end && t[src[pos+1]] == clsDigit:
@@ -78,6 +78,9 @@ func (s *scanner) str(pos, end int) int {
 		var escape bool
 		start, escape = s.prefix(pos)
 		escapes = escapes || escape
+		if start < pos {
+			s.prev = s.before
+		}
 	} else if s.prev == kindEscapeString {
 		escapes = true // the continuation of an E'...'
 	}
@@ -148,7 +151,7 @@ func (s *scanner) dollar(pos, end int) int {
 	}
 	if s.dialect == MySQL {
 		if s.wordEnd != pos {
-			s.word = pos
+			s.word, s.before = pos, s.prev
 		}
 		s.wordEnd, s.prev = pos+1, kindWord
 		return pos + 1
@@ -166,9 +169,9 @@ func (s *scanner) dollar(pos, end int) int {
 	return next
 }
 
-// param keeps a numbered parameter, unless it continues a list of literals.
+// param keeps a numbered parameter, but in a list of literals it is one of them.
 func (s *scanner) param(pos, next int) int {
-	if s.prev == kindLiteralComma && s.lists.at(s.lists.depth) {
+	if s.lists.at(s.lists.depth) {
 		s.replace(pos, next, kindNumber)
 		return next
 	}

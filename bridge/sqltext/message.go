@@ -25,7 +25,7 @@ func AppendSanitizedMessage(dst, msg []byte) []byte {
 	limit := base + MaxMessage
 	from, to := quotedPart(msg)
 	dst = appendMessageText(dst, msg[:from], limit)
-	if from < to {
+	if from < to && len(dst) < limit {
 		dst = append(dst, '?')
 		dst = appendMessageText(dst, msg[to:], limit)
 	}

@@ -38,6 +38,7 @@ type scanner struct {
 	wordEnd int
 	literal int // len(dst) after the last '?'
 	prev    kind
+	before  kind // what stood before the last word
 
 	lists lists
 
@@ -67,7 +68,7 @@ func (s *scanner) run(pos, end int) {
 		switch t[src[pos]] {
 		case clsWord:
 			if s.wordEnd != pos {
-				s.word = pos
+				s.word, s.before = pos, s.prev
 			}
 			pos++
 			for pos < len(src) && t[src[pos]] <= clsDollar {
@@ -243,7 +244,7 @@ func (s *scanner) high(pos, end int) int {
 		return pos + size
 	}
 	if s.wordEnd != pos {
-		s.word = pos
+		s.word, s.before = pos, s.prev
 	}
 	s.wordEnd, s.prev = pos+size, kindWord
 	return pos + size
