@@ -264,10 +264,6 @@ func (a *Assembler) addField(f *Field, r *Record) {
 		a.attrs = append(a.attrs, String(f.Attr, name))
 		return
 	}
-	if f.Type == FieldBool {
-		a.attrs = append(a.attrs, Bool(f.Attr, v != 0))
-		return
-	}
 	a.attrs = append(a.attrs, Int(f.Attr, int64(v)))
 }
 

@@ -12,7 +12,6 @@ type FieldType uint8
 const (
 	FieldUint FieldType = iota
 	FieldInt
-	FieldBool
 	FieldString
 )
 

@@ -49,7 +49,6 @@ type Record struct {
 	EndNs      uint64 // CLOCK_MONOTONIC, nanoseconds
 	Seq        uint32 // number of the operation within its thread
 	ParentSeq  uint32 // Seq of the enclosing operation with a record of its own, 0 if none
-	Point      bool   // a single event: StartNs equals EndNs
 	Values     [MaxValues]uint64
 	Strings    [MaxStrings][]byte
 	Text       []byte // the head of the statement

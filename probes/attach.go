@@ -30,8 +30,9 @@ type served struct {
 	sites     []site
 	indexes   []uint32 // of the sites in the map of sites
 	links     []link.Link
-	limited   bool         // only the processes in pids
 	pids      map[int]bool // processes that want it now
+	limited   bool         // hits in other processes do not count
+	allowed   map[int]bool // the processes that the kernel side knows, while limited
 }
 
 // servedKey names what is served: profile, operation, tier and files.
@@ -57,7 +58,8 @@ func (s *Session) newServed(profile *catalog.Profile, op *catalog.Operation, p *
 	}
 	sv := &served{
 		op: uint16(len(table)), profile: profile, operation: op, tier: p.tier,
-		misses: p.misses, sites: p.sites, pids: make(map[int]bool),
+		misses: p.misses, sites: p.sites,
+		pids: make(map[int]bool), allowed: make(map[int]bool),
 	}
 	if err := s.objects.Ops.Put(uint32(sv.op), s.opConfig(op, p.tier)); err != nil {
 		return nil, fmt.Errorf("configure operation %s: %w", op.Name, err)

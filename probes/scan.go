@@ -16,8 +16,9 @@ import (
 type observed struct {
 	*process
 	profile *catalog.Profile
-	told    string   // last thing said of it
-	lacking []string // why operations cannot be seen
+	files   map[fileKey]bool // those that its profile speaks of
+	told    string           // last thing said of it
+	lacking []string         // why operations cannot be seen
 	served  []*served
 }
 
@@ -145,6 +146,7 @@ func (s *Session) look(o *observed) (*view, error) {
 		return nil, err
 	}
 	v := &view{exe: exe}
+	o.files = map[fileKey]bool{exe.key: true}
 	mappings, err := libraries(o.pid)
 	if err != nil {
 		return nil, err
@@ -158,6 +160,7 @@ func (s *Session) look(o *observed) (*view, error) {
 			return nil, err
 		}
 		v.libraries = append(v.libraries, b)
+		o.files[b.key] = true
 	}
 	return v, nil
 }
@@ -192,24 +195,43 @@ func (s *Session) settle(sv *served) error {
 		}
 		return nil
 	}
-	limited := s.mustLimit(sv)
-	if limited {
-		for pid := range sv.pids {
-			if err := s.objects.Targets.Put(targetKey(sv.op, pid), uint8(1)); err != nil {
-				return fmt.Errorf("limit %s to process %d: %w", sv.operation.Name, pid, err)
-			}
-		}
-	}
-	if changed := limited != sv.limited; changed {
-		sv.limited = limited
-		if err := s.writeSites(sv); err != nil {
-			return err
-		}
+	if err := s.limit(sv, s.mustLimit(sv)); err != nil {
+		return fmt.Errorf("limit %s to its processes: %w", sv.operation.Name, err)
 	}
 	if len(sv.links) == 0 {
 		return s.attach(sv)
 	}
 	return nil
+}
+
+// limit makes the kernel side look at the process before it counts a hit, or
+// not, and keeps its list of processes current.
+func (s *Session) limit(sv *served, limited bool) error {
+	var wanted map[int]bool
+	if limited {
+		wanted = sv.pids
+	}
+	for pid := range sv.allowed {
+		if !wanted[pid] {
+			delete(sv.allowed, pid)
+			if err := s.objects.Targets.Delete(targetKey(sv.op, pid)); err != nil {
+				return err
+			}
+		}
+	}
+	for pid := range wanted {
+		if !sv.allowed[pid] {
+			sv.allowed[pid] = true
+			if err := s.objects.Targets.Put(targetKey(sv.op, pid), uint8(1)); err != nil {
+				return err
+			}
+		}
+	}
+	if limited == sv.limited {
+		return nil
+	}
+	sv.limited = limited
+	return s.writeSites(sv)
 }
 
 // runsIn reports whether a living target has one of the operation's files.
@@ -233,8 +255,13 @@ func (s *Session) mustLimit(sv *served) bool {
 		}
 	}
 	for pid, o := range s.seen {
-		if !sv.pids[pid] && o.profile == sv.profile && s.cfg.Detail.Includes(sv.operation.Detail) {
-			return true
+		if sv.pids[pid] {
+			continue
+		}
+		for i := range sv.sites {
+			if o.files[sv.sites[i].file.key] {
+				return true
+			}
 		}
 	}
 	return false

@@ -206,7 +206,7 @@ func (s *Session) Drain() error {
 // libraries, until the context ends.
 func (s *Session) Watch(ctx context.Context) error {
 	const full = 10 * time.Second
-	last := time.Now()
+	last, told := time.Now(), ""
 	for ctx.Err() == nil {
 		pids := s.awaitExec(200 * time.Millisecond)
 		if time.Since(last) > full {
@@ -214,8 +214,10 @@ func (s *Session) Watch(ctx context.Context) error {
 		} else if pids == nil {
 			pids = []int{}
 		}
-		if err := s.scan(pids); err != nil {
-			s.cfg.Logf("%v", err)
+		err := s.scan(pids)
+		if err != nil && err.Error() != told {
+			told = err.Error()
+			s.cfg.Logf("%s", told)
 		}
 	}
 	return nil

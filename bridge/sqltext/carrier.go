@@ -135,12 +135,15 @@ func skipBlank(text []byte, pos int, d Dialect) int {
 func outerComments(text []byte, d Dialect) (leadEnd, tailStart int) {
 	leadEnd = leading(text, d)
 	tailStart = leadEnd
+	t := classesOf(d)
 	code := false // within an executable comment
 	escape := false
 	for pos := leadEnd; pos < len(text); {
-		if next := skipBlank(text, pos, d); next > pos {
-			pos = next
-			continue
+		if t[text[pos]] >= clsBlank {
+			if next := skipBlank(text, pos, d); next > pos {
+				pos = next
+				continue
+			}
 		}
 		if text[pos] == ';' {
 			pos++
@@ -151,7 +154,7 @@ func outerComments(text []byte, d Dialect) (leadEnd, tailStart int) {
 		if !closed {
 			return leadEnd, len(text)
 		}
-		if d == MySQL && text[start] == '/' && blockAt(text, start, d) == blockCode {
+		if text[start] == '/' && blockAt(text, start, d) == blockCode {
 			code = true
 		} else if code && text[start] == '*' && pos < len(text) && text[pos] == '/' {
 			code = false
@@ -178,6 +181,8 @@ func skipToken(text []byte, pos int, d Dialect, escape bool) (next int, closed, 
 		}
 		e := d == PostgreSQL && next == pos+1 && text[pos]|0x20 == 'e' && next < len(text) && text[next] == '\''
 		return next, true, e
+	case clsOp, clsComma, clsDot, clsOpen, clsClose, clsParam:
+		return pos + 1, true, false
 	case clsString:
 		next, closed, _ = skipString(text, pos, d == MySQL || escape)
 		return next, closed, escape
