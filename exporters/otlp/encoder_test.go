@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 
 	"github.com/spanbridge/spanbridge/bridge"
+	"github.com/spanbridge/spanbridge/exporters/otlp/otlptest"
 )
 
 func unmarshal(t testing.TB, data []byte) *coltracepb.ExportTraceServiceRequest {
@@ -113,6 +114,35 @@ func TestEncoderKeepsNothingOfTheBatch(t *testing.T) {
 }
 
 func (g *grouper) held() *grouper { return g }
+
+// Each place for a string is bad on its own, so that none is overlooked.
+func TestEveryStringIsRepaired(t *testing.T) {
+	for name, spoil := range map[string]func(*bridge.Span){
+		"name":             func(s *bridge.Span) { s.Name += "\xff" },
+		"trace state":      func(s *bridge.Span) { s.TraceState += "\xff" },
+		"status text":      func(s *bridge.Span) { s.StatusText += "\xff" },
+		"key":              func(s *bridge.Span) { s.Attrs[0].Key += "\xff" },
+		"value":            func(s *bridge.Span) { s.Attrs[0] = bridge.String("k", "\xff") },
+		"link trace state": func(s *bridge.Span) { s.Links[1].TraceState = "\xff" },
+		"link key":         func(s *bridge.Span) { s.Links[0].Attrs[1].Key += "\xff" },
+		"link value":       func(s *bridge.Span) { s.Links[0].Attrs[0] = bridge.String("k", "\xff") },
+		"resource key":     func(s *bridge.Span) { s.Resource = &bridge.Resource{Attrs: []bridge.Attr{bridge.Int("\xff", 1)}} },
+		"resource value":   func(s *bridge.Span) { s.Resource = &bridge.Resource{Attrs: []bridge.Attr{bridge.String("k", "\xff")}} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			span := fullSpan()
+			spoil(&span)
+			batch := []bridge.Span{span}
+			want := reference{}.request(batch)
+			requireEqual(t, "binary", want, unmarshal(t, (&Encoder{}).Encode(nil, batch)))
+			got, err := otlptest.UnmarshalTracesJSON((&JSONEncoder{}).Encode(nil, batch))
+			if err != nil {
+				t.Fatal(err)
+			}
+			requireEqual(t, "json", want, got)
+		})
+	}
+}
 
 func TestEncoderBoundsItsResourceCache(t *testing.T) {
 	e := &Encoder{}
