@@ -38,7 +38,10 @@ func (s *Session) learn(o *observed) {
 	if known != nil && port == 0 {
 		return
 	}
-	in := &instance{port: port, Instance: describe(o.process, o.profile.Service, s.files.byKey, port)}
+	in := &instance{port: port, Instance: describe(o.process, o.profile.Service, port)}
+	if exe, err := s.files.executable(o.process); err == nil {
+		describeExecutable(in.Resource, o.process, exe, o.profile.Version)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.instances[uint32(o.pid)] = in
@@ -76,7 +79,7 @@ func (s *Session) Instance(tgid uint32) *bridge.Instance {
 	} else if profile := s.profileOf(p); profile != nil {
 		service = profile.Service
 	}
-	in = &instance{Instance: describe(p, service, nil, listeningPort(p.pid)), endedAt: time.Now()}
+	in = &instance{Instance: describe(p, service, listeningPort(p.pid)), endedAt: time.Now()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.instances[tgid] = in
@@ -85,7 +88,7 @@ func (s *Session) Instance(tgid uint32) *bridge.Instance {
 
 // describe makes the resource of a process, by OpenTelemetry's conventions for
 // service, process and host.
-func describe(p *process, service string, known map[fileKey]*binary, port int) *bridge.Instance {
+func describe(p *process, service string, port int) *bridge.Instance {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "localhost"
@@ -109,17 +112,25 @@ func describe(p *process, service string, known map[fileKey]*binary, port int) *
 			bridge.String("process.executable.name", strings.ToValidUTF8(filepath.Base(p.exePath), "\uFFFD")),
 			bridge.String("process.executable.path", strings.ToValidUTF8(p.exePath, "\uFFFD")))
 	}
-	for _, b := range known {
-		if id := buildID(b.elf); b.path == p.exePath && id != "" {
-			resource.Attrs = append(resource.Attrs, bridge.String("process.executable.build_id.gnu", id))
-			break
-		}
-	}
 	in := &bridge.Instance{Resource: resource, MetricAttrs: []bridge.Attr{bridge.String("server.address", host)}}
 	if port != 0 {
 		in.MetricAttrs = append(in.MetricAttrs, bridge.Int("server.port", int64(port)))
 	}
 	return in
+}
+
+// describeExecutable adds what the executable and the memory behind its version
+// symbol tell. The resource must not be in use yet.
+func describeExecutable(resource *bridge.Resource, p *process, exe *binary, versionSymbol string) {
+	if id := buildID(exe.elf); id != "" {
+		resource.Attrs = append(resource.Attrs, bridge.String("process.executable.build_id.gnu", id))
+	}
+	if versionSymbol == "" {
+		return
+	}
+	if version, err := readVersion(p, exe, versionSymbol); err == nil && version != "" {
+		resource.Attrs = append(resource.Attrs, bridge.String("service.version", version))
+	}
 }
 
 // buildID reads the GNU build id (type 3, owner "GNU").

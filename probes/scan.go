@@ -98,7 +98,14 @@ func (s *Session) reconcile() error {
 		errs = append(errs, s.want(o))
 	}
 	for _, sv := range s.served {
-		errs = append(errs, s.settle(sv))
+		if len(sv.pids) == 0 {
+			errs = append(errs, s.retire(sv))
+		}
+	}
+	for _, sv := range s.served {
+		if len(sv.pids) > 0 {
+			errs = append(errs, s.settle(sv))
+		}
 	}
 	s.publishReport()
 	return errors.Join(errs...)
@@ -182,19 +189,21 @@ func mentions(profile *catalog.Profile, path string) bool {
 	return false
 }
 
-// settle attaches, limits or detaches an operation as its processes want it.
-// Probes belong to files: those in a file that also runs in a process that
-// does not want them are limited to the processes that do. What no living
-// process wants stays attached, so that a restarted server is seen from its
-// first statement, unless another tier has taken its place.
-func (s *Session) settle(sv *served) error {
-	if len(sv.pids) == 0 {
-		if len(sv.links) > 0 && s.runsIn(sv) {
-			s.cfg.Logf("%s of %s is now seen in another way than %s", sv.operation.Name, sv.profile.Name, sv.tier.Name)
-			return sv.detach()
-		}
+// retire detaches what no living process wants any more, if another tier has
+// taken its place. Otherwise it stays attached, so that a restarted server is
+// seen from its first statement.
+func (s *Session) retire(sv *served) error {
+	if len(sv.links) == 0 || !s.replaced(sv) {
 		return nil
 	}
+	s.cfg.Logf("%s of %s is no longer seen by %s", sv.operation.Name, sv.profile.Name, sv.tier.Name)
+	return sv.detach()
+}
+
+// settle attaches an operation. Probes belong to files: those in a file that
+// also runs in a process that does not want them are limited to the processes
+// that do.
+func (s *Session) settle(sv *served) error {
 	if err := s.limit(sv, s.mustLimit(sv)); err != nil {
 		return fmt.Errorf("limit %s to its processes: %w", sv.operation.Name, err)
 	}
@@ -234,8 +243,8 @@ func (s *Session) limit(sv *served, limited bool) error {
 	return s.writeSites(sv)
 }
 
-// runsIn reports whether a living target has one of the operation's files.
-func (s *Session) runsIn(sv *served) bool {
+// replaced reports whether a living target has the operation by another tier.
+func (s *Session) replaced(sv *served) bool {
 	for _, o := range s.seen {
 		for _, other := range o.served {
 			if other.operation == sv.operation && other.tier != sv.tier {

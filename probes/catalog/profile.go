@@ -30,6 +30,8 @@ type Profile struct {
 	Dialect Dialect `yaml:"dialect" jsonschema:"enum=mysql,enum=postgresql"`
 	// Value of service.name; by default the system, else the profile's name.
 	Service string `yaml:"service" form:"line"`
+	// Symbol of the program that holds its version as text, for service.version.
+	Version string `yaml:"version_symbol" form:"line"`
 	// The operations by name.
 	Operations Operations `yaml:"operations" jsonschema:"required"`
 }

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package probes
+
+import (
+	"bytes"
+	"debug/elf"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/spanbridge/spanbridge/bridge/sqltext"
+)
+
+// maxVersion is the longest version text that is read, in bytes.
+const maxVersion = 64
+
+// readVersion reads the text that a symbol of the executable holds in the
+// memory of a process. Servers put it together when they start.
+func readVersion(p *process, exe *binary, symbol string) (string, error) {
+	address, err := exe.dataAddress(symbol)
+	if err != nil {
+		return "", err
+	}
+	bias, err := loadBias(p.pid, exe)
+	if err != nil {
+		return "", err
+	}
+	memory, err := os.Open(procPath(p.pid, "mem"))
+	if err != nil {
+		return "", err
+	}
+	defer memory.Close()
+	text := make([]byte, maxVersion)
+	if _, err := memory.ReadAt(text, int64(bias+address)); err != nil {
+		return "", fmt.Errorf("read memory of process %d: %w", p.pid, err)
+	}
+	text, _, _ = bytes.Cut(text, []byte{0})
+	return string(sqltext.ValidUTF8(nil, text)), nil
+}
+
+// dataAddress returns the virtual address of an exported variable.
+func (b *binary) dataAddress(name string) (uint64, error) {
+	symbols, err := b.elf.DynamicSymbols()
+	if err != nil {
+		return 0, err
+	}
+	for _, s := range symbols {
+		if s.Name == name && elf.ST_TYPE(s.Info) == elf.STT_OBJECT && s.Section != elf.SHN_UNDEF {
+			return s.Value, nil
+		}
+	}
+	return 0, fmt.Errorf("%s exports no variable %s", b.path, name)
+}
+
+// loadBias returns by how much the addresses of a process differ from those in
+// its executable: where the first mapping of the file begins, against where
+// its first segment wants to be.
+func loadBias(pid int, exe *binary) (uint64, error) {
+	if exe.elf.Type == elf.ET_EXEC {
+		return 0, nil
+	}
+	maps, err := os.ReadFile(procPath(pid, "maps"))
+	if err != nil {
+		return 0, err
+	}
+	inode := strconv.FormatUint(exe.key.ino, 10)
+	for line := range strings.Lines(string(maps)) {
+		fields := strings.Fields(line)
+		if len(fields) < 6 || fields[4] != inode || strings.Trim(fields[2], "0") != "" {
+			continue
+		}
+		start, _, _ := strings.Cut(fields[0], "-")
+		address, err := strconv.ParseUint(start, 16, 64)
+		if err != nil {
+			return 0, err
+		}
+		return address - firstSegment(exe.elf), nil
+	}
+	return 0, errors.New("the executable is not mapped")
+}
+
+func firstSegment(f *elf.File) uint64 {
+	for _, p := range f.Progs {
+		if p.Type == elf.PT_LOAD {
+			return p.Vaddr &^ uint64(os.Getpagesize()-1)
+		}
+	}
+	return 0
+}
