@@ -2,45 +2,41 @@
 
 // Command goapp is a Go application whose statements carry its trace context.
 // Run it against a server that spanbridge observes, with both exporting to the
-// same backend, and the server's spans appear under the application's.
+// same backend, and the server's spans appear under the application's. It prints
+// the trace id of every request that it has served.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
-
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
-	"go.opentelemetry.io/otel/sdk/resource"
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"os/signal"
 
 	"github.com/spanbridge/spanbridge/examples/goapp/shop"
-	"go.opentelemetry.io/otel/attribute"
 )
 
 func main() {
-	dsn := flag.String("dsn", "root@tcp(127.0.0.1:3306)/test", "data source name of the database")
-	requests := flag.Int("requests", 5, "number of requests")
+	dsn := flag.String("dsn", "root@tcp(127.0.0.1:3306)/test", "data source `name` of the database")
+	requests := flag.Int("requests", 5, "`number` of requests")
 	flag.Parse()
-	if err := run(context.Background(), *dsn, *requests); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, *dsn, *requests); err != nil {
 		fmt.Fprintln(os.Stderr, "goapp:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, dsn string, requests int) error {
-	// Where to: OTEL_EXPORTER_OTLP_ENDPOINT, by default http://localhost:4318.
-	exporter, err := otlptrace.New(ctx, otlptracehttp.NewClient())
+func run(ctx context.Context, dsn string, requests int) (err error) {
+	provider, err := newProvider(ctx, os.Stdout)
 	if err != nil {
 		return err
 	}
-	provider := sdktrace.NewTracerProvider(
-		sdktrace.WithBatcher(exporter),
-		sdktrace.WithResource(resource.NewSchemaless(attribute.String("service.name", "shop"))),
-	)
-	defer provider.Shutdown(ctx)
+	// What is not exported yet is exported here, also after an interrupt.
+	defer func() { err = errors.Join(err, provider.Shutdown(context.WithoutCancel(ctx))) }()
+
 	s, err := shop.Open(ctx, dsn, provider)
 	if err != nil {
 		return err
@@ -51,8 +47,8 @@ func run(ctx context.Context, dsn string, requests int) error {
 			return err
 		}
 	}
-	if err := s.Report(ctx); err != nil {
-		fmt.Println("the report failed, as it should:", err)
+	if err := s.Report(ctx); err == nil {
+		return errors.New("the report should have failed")
 	}
-	return provider.Shutdown(ctx)
+	return nil
 }
