@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/spanbridge/spanbridge/bridge"
 	"github.com/spanbridge/spanbridge/bridge/clock"
@@ -51,36 +52,26 @@ func applyFile(cmd *cobra.Command, settings *config, file string) error {
 	if file == "" {
 		return nil
 	}
-	fromFlags := *settings
-	*settings = defaultConfig()
-	if err := settings.read(file); err != nil {
+	merged := defaultConfig()
+	if err := merged.read(file); err != nil {
 		return err
 	}
-	override(settings, &fromFlags, cmd.Flags().Changed)
-	return nil
-}
-
-// override takes from flags what was given there.
-func override(to, from *config, given func(string) bool) {
-	for name, take := range map[string]func(){
-		"target":        func() { to.Targets = from.Targets },
-		"profile":       func() { to.Profiles = from.Profiles },
-		"export":        func() { to.Export = from.Export },
-		"detail":        func() { to.Detail = from.Detail },
-		"min-duration":  func() { to.MinDuration = from.MinDuration },
-		"sample":        func() { to.Sample = from.Sample },
-		"duration":      func() { to.Duration = from.Duration },
-		"trust-context": func() { to.TrustContext = from.TrustContext },
-		"raw-text":      func() { to.RawText = from.RawText },
-		"unsampled":     func() { to.Unsampled = from.Unsampled },
-		"text-bytes":    func() { to.TextBytes = from.TextBytes },
-		"ring-bytes":    func() { to.RingBytes = from.RingBytes },
-		"max-lost":      func() { to.MaxLost = from.MaxLost },
-	} {
-		if given(name) {
-			take()
+	bound := pflag.NewFlagSet("", pflag.ContinueOnError)
+	merged.flags(bound)
+	var errs []error
+	cmd.Flags().Visit(func(given *pflag.Flag) {
+		to := bound.Lookup(given.Name)
+		if to == nil {
+			return
 		}
-	}
+		if list, ok := given.Value.(pflag.SliceValue); ok {
+			errs = append(errs, to.Value.(pflag.SliceValue).Replace(list.GetSlice()))
+			return
+		}
+		errs = append(errs, to.Value.Set(given.Value.String()))
+	})
+	*settings = merged
+	return errors.Join(errs...)
 }
 
 // pipeline is a run: probes, assembler, outputs.
