@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 
@@ -61,7 +62,7 @@ func (c *config) flags(f *pflag.FlagSet) {
 	f.Int64Var(&c.MaxLost, "max-lost", c.MaxLost, "exit with code 4 if more operations or spans than this were lost (default: no limit)")
 }
 
-// readConfig lays a file over the settings that c has.
+// read lays a file over the settings that c has. It reports all faults.
 func (c *config) read(path string) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -69,14 +70,33 @@ func (c *config) read(path string) error {
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	decoder.KnownFields(true)
+	var faults []string
 	if err := decoder.Decode(c); err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("%s: %s", path, strings.TrimPrefix(err.Error(), "yaml: "))
+		faults = yamlFaults(err)
 	}
 	if err := c.validate(); err != nil {
-		lines := strings.Split(err.Error(), "\n")
-		return errors.New(path + ": " + strings.Join(lines, "\n"+path+": "))
+		faults = append(faults, strings.Split(err.Error(), "\n")...)
 	}
-	return nil
+	if len(faults) == 0 {
+		return nil
+	}
+	return errors.New(path + ": " + strings.Join(faults, "\n"+path+": "))
+}
+
+var unknownField = regexp.MustCompile(`field (\S+) not found in type \S+`)
+
+// yamlFaults puts what the YAML package found into words for people.
+func yamlFaults(err error) (faults []string) {
+	for line := range strings.Lines(err.Error()) {
+		line = strings.TrimSpace(line)
+		for _, noise := range []string{"yaml:", "go-yaml load error:", "construct errors:"} {
+			line = strings.TrimSpace(strings.TrimPrefix(line, noise))
+		}
+		if line != "" {
+			faults = append(faults, unknownField.ReplaceAllString(line, `unknown setting "$1"`))
+		}
+	}
+	return faults
 }
 
 // validate reports all faults, each with the name of its setting.
