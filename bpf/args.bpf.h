@@ -120,7 +120,17 @@ static __always_inline int read_arg(const struct arg *arg, const struct regs *re
  * bpf_copy_from_user_str exists from Linux 6.12 (kernel/bpf/helpers.c).
  * Returns the number of bytes with the NUL, which is always written.
  */
-extern int bpf_copy_from_user_str(void *dst, __u32 dst__sz, const void *src, __u64 flags) __weak __ksym;
+extern int bpf_copy_from_user_str(void *dst, __u32 dst__sz, const void *src,
+				  __u64 flags) __weak __ksym;
+
+/* Pages of the longest text and one more; where pages are larger it needs fewer. */
+#define PAGE_SIZE	 4096
+#define MAX_STRING_PAGES 9
+
+static __always_inline __u64 address_of_page(__u64 address, __u32 i)
+{
+	return i ? (address & -(__u64)PAGE_SIZE) + i * PAGE_SIZE : address;
+}
 
 static __always_inline long read_user_string(char *dst, __u32 size, __u64 address)
 {
@@ -130,12 +140,14 @@ static __always_inline long read_user_string(char *dst, __u32 size, __u64 addres
 	if (bpf_copy_from_user_str)
 		return bpf_copy_from_user_str(dst, size, (const void *)address, 0);
 	n = bpf_probe_read_user_str(dst, size, (const void *)address);
-	if (n >= 0)
-		return n;
-	/* Not resident: touch the page, then read again. */
-	if (bpf_copy_from_user(&first, 1, (const void *)address))
-		return n;
-	return bpf_probe_read_user_str(dst, size, (const void *)address);
+	/* Not resident: touch its pages one by one, and read again after each. */
+	for (int i = 0; i < MAX_STRING_PAGES; i++) {
+		if (n >= 0 ||
+		    bpf_copy_from_user(&first, 1, (const void *)address_of_page(address, i)))
+			break;
+		n = bpf_probe_read_user_str(dst, size, (const void *)address);
+	}
+	return n;
 }
 
 #endif

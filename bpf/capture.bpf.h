@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* Carrying out the captures of a site: integers into the frame, strings and text into the record buffer. */
+/* Carrying out the captures of a site: integers into the frame, strings and text into the record
+ * buffer. */
 #ifndef SPANBRIDGE_CAPTURE_BPF_H
 #define SPANBRIDGE_CAPTURE_BPF_H
 
@@ -7,13 +8,19 @@ const volatile __u32 text_head = 4096; /* bytes kept from the start of a text */
 
 /* Where each kind of item may begin, so that what follows it still fits. */
 #define TEXT_LIMIT STRINGS_SIZE
-#define DATA_SIZE (STRINGS_SIZE + text_head + TAIL_SIZE + MAX_ENTRIES * sizeof(struct entry))
+#define DATA_SIZE  (STRINGS_SIZE + text_head + TAIL_SIZE + MAX_ENTRIES * sizeof(struct entry))
 
 struct hit {
 	const struct spec *spec;
 	struct thread *thread;
 	struct frame *frame;
+	struct histogram_key *key;
 	struct event *event; /* the record buffer, or NULL */
+};
+
+/* To copy a namespace by words. */
+struct name {
+	__u64 words[NAMESPACE_SIZE / 8];
 };
 
 /*
@@ -56,14 +63,23 @@ static __always_inline void capture_int(struct hit *hit, const struct capture *c
 		hit->frame->values[slot] = value;
 }
 
-static __always_inline void capture_namespace(struct hit *hit, __u64 address)
+/*
+ * A string lies at the event's end, for the time being. Returns its length with
+ * the NUL, or a negative error number.
+ */
+static __always_inline long read_string(struct hit *hit, const struct capture *c, char *to,
+					__u32 max, __u64 address)
 {
-	char *name = (char *)hit->thread->namespace;
+	struct name *name = (struct name *)hit->key->namespace;
+	long n;
 
-	__builtin_memset(hit->thread->namespace, 0, NAMESPACE_SIZE);
-	if (address && read_user_string(name, NAMESPACE_SIZE, address) < 0)
-		__builtin_memset(hit->thread->namespace, 0, NAMESPACE_SIZE);
-	mark(hit, EVENT_NAMESPACE);
+	if (c->role != ROLE_NAMESPACE)
+		return read_user_string(to, max, address);
+	n = read_user_string((char *)name, NAMESPACE_SIZE, address);
+	if (n == NAMESPACE_SIZE && max > NAMESPACE_SIZE)
+		return read_user_string(to, max, address);
+	*(struct name *)to = *name;
+	return n > max ? max : n;
 }
 
 static __always_inline void capture_string(struct hit *hit, const struct capture *c)
@@ -71,23 +87,30 @@ static __always_inline void capture_string(struct hit *hit, const struct capture
 	struct event *event = hit->event;
 	__u32 slot = c->slot, max = c->max, offset;
 	__u64 address = 0;
-	long n = 0;
+	long n;
 
+	if (c->role == ROLE_NAMESPACE) {
+		__builtin_memset(hit->key->namespace, 0, NAMESPACE_SIZE);
+		mark(hit, EVENT_NAMESPACE);
+	}
 	if (read_arg(&c->arg, &hit->thread->regs, &address)) {
 		mark(hit, EVENT_FAULT);
 		return;
 	}
-	if (c->role == ROLE_NAMESPACE)
-		capture_namespace(hit, address);
-	if (!event || !address || slot >= MAX_STRINGS)
+	if (!address || slot >= MAX_STRINGS)
 		return;
+	if (!event) {
+		if (c->role == ROLE_NAMESPACE)
+			read_user_string((char *)hit->key->namespace, NAMESPACE_SIZE, address);
+		return;
+	}
 	event = checked(event);
 	offset = event->used;
 	if (max < 1 || max > MAX_STRING)
 		max = MAX_STRING;
 	if (offset > DATA_SIZE - MAX_STRING - MAX_ENTRIES * sizeof(struct entry))
 		return;
-	n = read_user_string(data_of(event) + offset, max, address);
+	n = read_string(hit, c, data_of(event) + offset, max, address);
 	if (n < 1 || n > MAX_STRING) {
 		mark(hit, EVENT_FAULT);
 		return;
@@ -98,16 +121,15 @@ static __always_inline void capture_string(struct hit *hit, const struct capture
 }
 
 /* A text of known length: its head, and its last bytes if it is longer. */
-static __always_inline void capture_known(struct event *event, __u32 offset, __u64 address, __u32 length)
+static __always_inline void capture_known(struct event *event, __u32 offset, __u64 address,
+					  __u64 length)
 {
 	__u32 head = length, tail = 0;
 
-	event->text_length = length;
-	if (head > text_head) {
+	event->text_length = length > 0xffffffff ? 0xffffffff : length;
+	if (length > text_head) {
 		head = text_head;
-		tail = length - head;
-		if (tail > TAIL_SIZE)
-			tail = TAIL_SIZE;
+		tail = length - head > TAIL_SIZE ? TAIL_SIZE : length - head;
 		event->flags |= EVENT_TEXT_CUT;
 	}
 	opaque(head);

@@ -4,7 +4,7 @@
 #define SPANBRIDGE_EMIT_BPF_H
 
 /* The reader wakes by itself ten times a second, or whenever this much has come. */
-const volatile __u32 wake_bytes = 65536;
+const volatile __u32 wake_shift = 16; /* 64 KiB */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -12,8 +12,9 @@ struct {
 } events SEC(".maps");
 
 /* Adds a finished inner operation to the record of the one around it. */
-static __always_inline void add_entry(struct thread *thread, struct event *event, const struct frame *frame,
-				      __u64 duration_ns, bool failed, __u32 class)
+static __always_inline void add_entry(struct thread *thread, struct event *event,
+				      const struct frame *frame, __u64 duration_ns, bool failed,
+				      __u32 class)
 {
 	__u32 n = thread->entries;
 
@@ -22,7 +23,7 @@ static __always_inline void add_entry(struct thread *thread, struct event *event
 
 		entry->op = frame->op;
 		entry->flags = failed ? EVENT_FAILED : 0;
-		entry->depth = thread->depth - thread->owner + 1;
+		entry->depth = thread->depth - frame->owner;
 		entry->start_ns = frame->start_ns;
 		entry->duration_ns = duration_ns;
 		entry->value = frame->values[0];
@@ -35,7 +36,8 @@ static __always_inline void add_entry(struct thread *thread, struct event *event
 }
 
 /* Copies the entries made since the frame was pushed behind the event's other data. */
-static __always_inline void append_entries(struct thread *thread, const struct frame *frame, struct event *event)
+static __always_inline void append_entries(const struct thread *thread, const struct frame *frame,
+					   struct event *event)
 {
 	__u32 first = frame->entries, n = thread->entries, offset = event->used;
 
@@ -45,18 +47,18 @@ static __always_inline void append_entries(struct thread *thread, const struct f
 	n -= first;
 	if (n > MAX_ENTRIES || offset > STRINGS_SIZE + text_head + TAIL_SIZE)
 		return;
-	if (bpf_probe_read_kernel(data_of(event) + offset, n * sizeof(struct entry), &thread->entry[first]))
+	if (bpf_probe_read_kernel(data_of(event) + offset, n * sizeof(struct entry),
+				  &thread->entry[first]))
 		return;
 	event->entries = n;
 	event->used = offset + n * sizeof(struct entry);
-	thread->entries = first;
 }
 
 static __always_inline __u64 wake_flags(__u32 size)
 {
 	__u64 waiting = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
 
-	return waiting / wake_bytes != (waiting + size) / wake_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+	return (waiting ^ (waiting + size)) >> wake_shift ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
 static __always_inline void submit(struct event *event, __u32 data)
@@ -70,7 +72,8 @@ static __always_inline void submit(struct event *event, __u32 data)
 		count(event->op, err == -EAGAIN ? COUNT_RING_FULL : COUNT_KERNEL_ERRORS);
 }
 
-static __always_inline void fill(struct event *event, const struct frame *frame, __u64 end_ns, bool failed)
+static __always_inline void fill(struct event *event, const struct frame *frame, __u64 end_ns,
+				 bool failed)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 
@@ -78,7 +81,6 @@ static __always_inline void fill(struct event *event, const struct frame *frame,
 	event->end_ns = end_ns;
 	event->tgid = id >> 32;
 	event->tid = id;
-	event->seq = frame->seq;
 	event->parent_seq = frame->parent_seq;
 	event->op = frame->op;
 	if (failed)
@@ -86,16 +88,31 @@ static __always_inline void fill(struct event *event, const struct frame *frame,
 	__builtin_memcpy(event->values, frame->values, sizeof(event->values));
 }
 
-static __always_inline void clear(struct event *event)
+static __always_inline void begin_event(struct event *event, const struct frame *frame)
 {
+	event = checked(event);
 	__builtin_memset(event, 0, sizeof(*event));
+	event->seq = frame->seq;
 }
 
-static __always_inline void emit(struct thread *thread, const struct frame *frame, struct event *event,
-				 __u64 end_ns, bool failed)
+/*
+ * The event that belongs to a frame, or NULL: the buffer could not be had when
+ * the operation began, and holds another one's record.
+ */
+static __always_inline struct event *event_of(const struct frame *frame, struct event *event)
+{
+	__u32 seq = frame->is_inline ? frame->parent_seq : frame->seq;
+
+	if (!event || checked(event)->seq != seq)
+		return 0;
+	return event;
+}
+
+static __always_inline void emit(struct thread *thread, const struct frame *frame,
+				 struct event *event, __u64 end_ns, bool failed)
 {
 	if (!event) {
-		clear(&thread->bare);
+		begin_event(&thread->bare, frame);
 		thread->bare.flags = EVENT_NO_TEXT;
 		fill(&thread->bare, frame, end_ns, failed);
 		submit(&thread->bare, 0);
@@ -104,8 +121,10 @@ static __always_inline void emit(struct thread *thread, const struct frame *fram
 	event = checked(event);
 	fill(event, frame, end_ns, failed);
 	append_entries(thread, frame, event);
-	if (event->used > DATA_SIZE)
+	if (event->used > DATA_SIZE) {
+		count(event->op, COUNT_KERNEL_ERRORS);
 		return;
+	}
 	submit(event, event->used);
 }
 

@@ -46,10 +46,10 @@ static __always_inline __u32 bucket_of(__u64 duration_ns)
 	if (duration_ns <= 1ULL << FIRST_OCTAVE)
 		return 0;
 	rest = d;
-#define HALVE(bits)                \
-	if (rest >> bits) {        \
-		octave += bits;    \
-		rest >>= bits;     \
+#define HALVE(bits)                                                                                \
+	if (rest >> bits) {                                                                        \
+		octave += bits;                                                                    \
+		rest >>= bits;                                                                     \
 	}
 	HALVE(32)
 	HALVE(16)

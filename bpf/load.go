@@ -4,6 +4,7 @@ package bpf
 
 import (
 	"fmt"
+	"math/bits"
 	"unsafe"
 
 	"github.com/cilium/ebpf"
@@ -51,6 +52,9 @@ func Spec(s Settings) (*ebpf.CollectionSpec, error) {
 	if err := spec.Variables["text_head"].Set(uint32(s.TextHead)); err != nil {
 		return nil, fmt.Errorf("set text size: %w", err)
 	}
+	if err := spec.Variables["wake_shift"].Set(wakeShift(s.RingBytes)); err != nil {
+		return nil, fmt.Errorf("set wake-up size: %w", err)
+	}
 	size := uint32(unsafe.Sizeof(ProgramsEvent{})) + stringsSize + uint32(s.TextHead) + tailSize +
 		maxEntries*uint32(unsafe.Sizeof(ProgramsEntry{}))
 	for _, name := range []string{"buffers0", "buffers1", "buffers2", "buffers3"} {
@@ -64,6 +68,12 @@ func Spec(s Settings) (*ebpf.CollectionSpec, error) {
 	spec.Maps["events"].MaxEntries = uint32(s.RingBytes)
 	spec.Maps["sites"].MaxEntries = uint32(s.Sites)
 	return spec, nil
+}
+
+// wakeShift is the binary logarithm of how many bytes wake the reader: 64 KiB,
+// or a quarter of a smaller ring.
+func wakeShift(ringBytes int) uint32 {
+	return uint32(bits.Len(uint(min(ringBytes/4, 64<<10)))) - 1
 }
 
 // setValueSize gives a task storage another value size. The kernel insists

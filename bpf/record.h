@@ -8,24 +8,24 @@
 #ifndef SPANBRIDGE_RECORD_H
 #define SPANBRIDGE_RECORD_H
 
-#define MAX_VALUES 8	/* integer captures of an operation */
-#define MAX_STRINGS 6	/* string captures of an operation */
-#define MAX_CAPTURES 16 /* captures at one site */
-#define MAX_LOADS 4	/* pointer loads behind an argument */
-#define MAX_DEPTH 16	/* open operations of a thread */
-#define MAX_LEVELS 4	/* nested operations with a record buffer */
-#define MAX_ENTRIES 32	/* inner operations inside a record */
-#define MAX_CLASSES 8	/* classes of inner operations beyond those */
-#define MAX_OPS 256
-#define MAX_STRING 256	 /* bytes of one string, with its NUL */
-#define STRINGS_SIZE 768 /* bytes of all strings of a record */
-#define TAIL_SIZE 512	 /* bytes kept from the end of a long text */
+#define MAX_VALUES     8   /* integer captures of an operation */
+#define MAX_STRINGS    6   /* string captures of an operation */
+#define MAX_CAPTURES   16  /* captures at one site */
+#define MAX_LOADS      4   /* pointer loads behind an argument */
+#define MAX_DEPTH      16  /* open operations of a thread */
+#define MAX_LEVELS     4   /* nested operations with a record buffer */
+#define MAX_ENTRIES    32  /* inner operations inside a record */
+#define MAX_CLASSES    8   /* classes of inner operations beyond those */
+#define MAX_OPS	       256 /* operations at a time */
+#define MAX_STRING     256 /* bytes of one string, with its NUL */
+#define STRINGS_SIZE   768 /* bytes of all strings of a record */
+#define TAIL_SIZE      512 /* bytes kept from the end of a long text */
 #define NAMESPACE_SIZE 64
 
-#define SUB_BITS 3
+#define SUB_BITS     3
 #define FIRST_OCTAVE 10
-#define NUM_OCTAVES 27
-#define NUM_BUCKETS (NUM_OCTAVES * (1 << SUB_BITS) + 2)
+#define NUM_OCTAVES  27
+#define NUM_BUCKETS  (NUM_OCTAVES * (1 << SUB_BITS) + 2)
 
 /* How a value is found when a site is hit; registers by DWARF number. */
 enum arg_kind {

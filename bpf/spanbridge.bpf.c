@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// clang-format off
 //go:build ignore
+// clang-format on
 
-/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * Generic programs for the start, the end and the single events of operations
  * at uprobe and USDT sites. The attach cookie is an index into sites; what a
@@ -77,7 +79,8 @@ static __always_inline int on_start(struct pt_regs *ctx)
 	const struct spec *spec = spec_of(ctx);
 	const struct op_config *config;
 	struct task_struct *task;
-	struct hit hit = { .spec = spec };
+	struct hit hit = {.spec = spec};
+	__u32 level;
 	int open;
 
 	if (!spec)
@@ -103,30 +106,38 @@ static __always_inline int on_start(struct pt_regs *ctx)
 	count(spec->op, COUNT_STARTS);
 	if (!config->recursive) {
 		open = find_frame(hit.thread, spec->op);
-		if (open >= 0) {
-			count(spec->op, COUNT_REPLACED);
-			unwind(hit.thread, open);
-		}
+		if (open >= 0)
+			replace(hit.thread, open);
 	}
 	hit.frame = push(hit.thread, spec->op, config->is_inline);
 	if (!hit.frame) {
 		count(spec->op, COUNT_OVERFLOW);
 		return 0;
 	}
+	level = level_of(hit.frame);
+	hit.key = key_at(hit.thread, level);
+	if (!hit.key)
+		return 0;
 	if (!config->is_inline) {
-		hit.event = record_buffer(task, hit.frame->level, BPF_LOCAL_STORAGE_GET_F_CREATE);
+		inherit_namespace(hit.thread, hit.key, level);
+		hit.event = record_buffer(task, level, BPF_LOCAL_STORAGE_GET_F_CREATE);
 		if (hit.event)
-			clear(hit.event);
+			begin_event(hit.event, hit.frame);
 	}
 	capture_all(&hit);
 	hit.frame->start_ns = hit.thread->real_start_ns ?: bpf_ktime_get_ns();
 	return 0;
 }
 
+static __always_inline bool chosen(const struct op_config *config)
+{
+	return config->sample == 0xffffffff || bpf_get_prandom_u32() <= config->sample;
+}
+
 static __always_inline void finish(struct hit *hit, const struct op_config *config, __u64 end_ns)
 {
 	struct thread *thread = hit->thread;
-	struct histogram_key *key = &thread->key;
+	struct histogram_key *key = hit->key;
 	__u32 op = hit->spec->op;
 	__u64 duration_ns = end_ns - hit->frame->start_ns;
 
@@ -136,14 +147,14 @@ static __always_inline void finish(struct hit *hit, const struct op_config *conf
 	key->failed = thread->failed;
 	key->status = thread->status;
 	key->tgid = bpf_get_current_pid_tgid() >> 32;
-	__builtin_memcpy(key->namespace, thread->namespace, NAMESPACE_SIZE);
 	observe(key, duration_ns);
 	if (config->is_inline) {
 		count(op, COUNT_INLINED);
-		add_entry(thread, hit->event, hit->frame, duration_ns, thread->failed, config->class);
+		add_entry(thread, hit->event, hit->frame, duration_ns, thread->failed,
+			  config->class);
 	} else if (!thread->failed && duration_ns < config->min_ns) {
 		count(op, COUNT_FILTERED);
-	} else if (!thread->failed && bpf_get_prandom_u32() > config->sample) {
+	} else if (!thread->failed && !chosen(config)) {
 		count(op, COUNT_SAMPLED);
 	} else {
 		emit(thread, hit->frame, hit->event, end_ns, thread->failed);
@@ -156,7 +167,8 @@ static __always_inline int on_done(struct pt_regs *ctx)
 	const struct spec *spec = spec_of(ctx);
 	const struct op_config *config;
 	struct task_struct *task;
-	struct hit hit = { .spec = spec };
+	struct hit hit = {.spec = spec};
+	__u32 level;
 	int open = -1;
 
 	if (!spec)
@@ -179,25 +191,23 @@ static __always_inline int on_done(struct pt_regs *ctx)
 	if (!guard(spec, &hit.thread->regs, &hit.thread->guard))
 		return 0;
 	count(spec->op, COUNT_DONES);
-	if (hit.thread->over)
-		hit.thread->over--;
-	else
+	if (!ends_overflow(hit.thread, spec->op))
 		open = find_frame(hit.thread, spec->op);
 	if (open < 0 || open >= MAX_DEPTH) {
 		count(spec->op, COUNT_NO_START);
 		return 0;
 	}
+	replace(hit.thread, open + 1);
 	hit.frame = &hit.thread->frames[open];
-	hit.event = record_buffer(task, config->is_inline ? hit.frame->level - 1 : hit.frame->level, 0);
+	level = level_of(hit.frame);
+	hit.key = key_at(hit.thread, level);
+	if (!hit.key)
+		return 0;
+	hit.event = event_of(hit.frame, record_buffer(task, level, 0));
 	capture_all(&hit);
 	count(spec->op, COUNT_PAIRED);
-	if (config->is_inline) {
-		finish(&hit, config, end_ns);
-		unwind(hit.thread, open);
-	} else {
-		unwind(hit.thread, open);
-		finish(&hit, config, end_ns);
-	}
+	finish(&hit, config, end_ns);
+	pop(hit.thread, hit.frame);
 	return 0;
 }
 
@@ -219,9 +229,18 @@ static __always_inline int on_point(struct pt_regs *ctx)
  * On kernels without uprobe_multi links (before 6.6) user space loads these as
  * programs for single uprobes.
  */
-SEC("uprobe.multi.s") int start(struct pt_regs *ctx) { return on_start(ctx); }
-SEC("uprobe.multi.s") int done(struct pt_regs *ctx) { return on_done(ctx); }
-SEC("uprobe.multi.s") int point(struct pt_regs *ctx) { return on_point(ctx); }
+SEC("uprobe.multi.s") int start(struct pt_regs *ctx)
+{
+	return on_start(ctx);
+}
+SEC("uprobe.multi.s") int done(struct pt_regs *ctx)
+{
+	return on_done(ctx);
+}
+SEC("uprobe.multi.s") int point(struct pt_regs *ctx)
+{
+	return on_point(ctx);
+}
 
 /* A thread that ends takes its open operations with it. */
 SEC("tp_btf/sched_process_exit") int thread_exit(__u64 *ctx)
@@ -229,18 +248,12 @@ SEC("tp_btf/sched_process_exit") int thread_exit(__u64 *ctx)
 	struct task_struct *task = (struct task_struct *)ctx[0];
 	struct thread *thread = bpf_task_storage_get(&threads, task, 0, 0);
 
-	if (!thread)
-		return 0;
-	for (int i = 0; i < MAX_DEPTH; i++) {
-		if (i >= thread->depth)
-			break;
-		count(thread->frames[i].op, COUNT_ABANDONED);
-	}
-	thread->depth = 0;
+	if (thread)
+		abandon(thread);
 	return 0;
 }
 
-/* The processes that executed a program, for user space to look at. */
+/* The processes that executed a program, for user space to look at anew. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 64 << 10);
@@ -249,8 +262,11 @@ struct {
 SEC("tp_btf/sched_process_exec") int process_exec(__u64 *ctx)
 {
 	struct task_struct *task = (struct task_struct *)ctx[0];
+	struct thread *thread = bpf_task_storage_get(&threads, task, 0, 0);
 	__u32 tgid = task->tgid;
 
+	if (thread)
+		abandon(thread);
 	bpf_ringbuf_output(&execs, &tgid, sizeof(tgid), 0);
 	return 0;
 }

@@ -120,26 +120,28 @@ type ProgramsSpec struct {
 }
 
 type ProgramsThread struct {
-	_         structs.HostLayout
-	Depth     uint32
-	NextSeq   uint32
-	OpenSeq   uint32
-	Over      uint32
-	Level     uint8
-	Owner     uint8
-	Entries   uint8
-	Pad       [5]uint8
-	Namespace [8]uint64
-	Frames    [16]struct {
+	_       structs.HostLayout
+	Depth   uint32
+	NextSeq uint32
+	OpenSeq uint32
+	Over    uint32
+	OverOps uint64
+	Level   uint8
+	Owner   uint8
+	Entries uint8
+	Pad     [5]uint8
+	Key     [4]ProgramsHistogramKey
+	Frames  [16]struct {
 		_         structs.HostLayout
 		StartNs   uint64
 		Seq       uint32
 		ParentSeq uint32
 		Op        uint16
+		IsInline  uint8
 		Level     uint8
 		Owner     uint8
 		Entries   uint8
-		Pad       [3]uint8
+		Pad       [2]uint8
 		Values    [8]uint64
 	}
 	Entry       [32]ProgramsEntry
@@ -152,7 +154,6 @@ type ProgramsThread struct {
 		_ structs.HostLayout
 		R [17]uint64
 	}
-	Key ProgramsHistogramKey
 }
 
 // Names of all BPF objects in the ELF.
@@ -180,7 +181,7 @@ const (
 	ProgramsProgStart         = "start"
 	ProgramsProgThreadExit    = "thread_exit"
 	ProgramsVarTextHead       = "text_head"
-	ProgramsVarWakeBytes      = "wake_bytes"
+	ProgramsVarWakeShift      = "wake_shift"
 )
 
 // LoadPrograms returns the embedded CollectionSpec for Programs.
@@ -258,7 +259,7 @@ type ProgramsMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type ProgramsVariableSpecs struct {
 	TextHead  *ebpf.VariableSpec `ebpf:"text_head"`
-	WakeBytes *ebpf.VariableSpec `ebpf:"wake_bytes"`
+	WakeShift *ebpf.VariableSpec `ebpf:"wake_shift"`
 }
 
 // ProgramsObjects contains all objects after they have been loaded into the kernel.
@@ -321,7 +322,7 @@ func (m *ProgramsMaps) Close() error {
 // It can be passed to LoadProgramsObjects or ebpf.CollectionSpec.LoadAndAssign.
 type ProgramsVariables struct {
 	TextHead  *ebpf.Variable `ebpf:"text_head"`
-	WakeBytes *ebpf.Variable `ebpf:"wake_bytes"`
+	WakeShift *ebpf.Variable `ebpf:"wake_shift"`
 }
 
 // ProgramsPrograms contains all programs after they have been loaded into the kernel.

@@ -2,7 +2,8 @@
 /*
  * The state of a thread: its stack of open operations, and one record buffer
  * for each nesting level of operations that send a record. Task storage is
- * freed with the thread and written by that thread alone.
+ * freed with the thread and written by that thread alone. A child process does
+ * not inherit it; a program that the thread executes does.
  */
 #ifndef SPANBRIDGE_THREAD_BPF_H
 #define SPANBRIDGE_THREAD_BPF_H
@@ -11,8 +12,9 @@ struct frame {
 	__u64 start_ns;
 	__u32 seq, parent_seq;
 	__u16 op;
+	__u8 is_inline;
 	/* The state of struct thread before this frame was pushed. */
-	__u8 level, owner, entries, pad[3];
+	__u8 level, owner, entries, pad[2];
 	__u64 values[MAX_VALUES];
 };
 
@@ -21,10 +23,12 @@ struct thread {
 	__u32 next_seq;
 	__u32 open_seq; /* of the innermost open operation that sends a record, or 0 */
 	__u32 over;	/* starts that found the stack full and still wait for their end */
+	__u64 over_ops; /* of which operations, modulo 64 */
 	__u8 level;	/* open operations that send a record */
 	__u8 owner;	/* frames up to and with the innermost of those */
 	__u8 entries, pad[5];
-	__u64 namespace[NAMESPACE_SIZE / 8];
+	/* For each level, with its namespace; those beyond share the last one. */
+	struct histogram_key key[MAX_LEVELS];
 	struct frame frames[MAX_DEPTH];
 	struct entry entry[MAX_ENTRIES];
 	struct event bare; /* the record of an operation without a buffer */
@@ -35,7 +39,6 @@ struct thread {
 	__u64 guard, real_start_ns;
 	__u32 status, failed;
 	struct regs regs;
-	struct histogram_key key;
 };
 
 struct {
@@ -59,7 +62,8 @@ struct buffer_map {
 struct buffer_map buffers0 SEC(".maps"), buffers1 SEC(".maps");
 struct buffer_map buffers2 SEC(".maps"), buffers3 SEC(".maps");
 
-static __always_inline struct event *record_buffer(struct task_struct *task, __u32 level, __u64 flags)
+static __always_inline struct event *record_buffer(struct task_struct *task, __u32 level,
+						   __u64 flags)
 {
 	switch (level) {
 	case 0:
@@ -89,25 +93,59 @@ static __always_inline int find_frame(const struct thread *thread, __u16 op)
 	return -1;
 }
 
-/* Takes frame n and all above it from the stack; those above are counted as replaced. */
-static __always_inline void unwind(struct thread *thread, __u32 n)
+/* Takes the innermost frame from the stack. */
+static __always_inline void pop(struct thread *thread, const struct frame *frame)
 {
-	if (n >= MAX_DEPTH)
-		return;
+	thread->depth--;
+	thread->over = 0;
+	thread->level = frame->level;
+	thread->owner = frame->owner;
+	thread->open_seq = frame->parent_seq;
+	if (!frame->is_inline)
+		thread->entries = frame->entries;
+}
+
+/* Takes frame n and all above it from the stack, as replaced. */
+static __always_inline void replace(struct thread *thread, __u32 n)
+{
 	for (int i = 0; i < MAX_DEPTH; i++) {
 		__u32 top = thread->depth - 1;
 
 		opaque(top);
-		if (top <= n || top >= MAX_DEPTH)
+		if (top < n || top >= MAX_DEPTH)
 			break;
 		count(thread->frames[top].op, COUNT_REPLACED);
-		thread->depth = top;
+		pop(thread, &thread->frames[top]);
 	}
-	thread->depth = n;
+}
+
+/* Whether an end belongs to a start that found the stack full. */
+static __always_inline bool ends_overflow(struct thread *thread, __u16 op)
+{
+	if (!thread->over)
+		return false;
+	if (!(thread->over_ops >> (op & 63) & 1)) {
+		/* It ends something below: the ends of those above were missed. */
+		thread->over = 0;
+		return false;
+	}
+	thread->over--;
+	return true;
+}
+
+/* Forgets all open operations: the thread, or the program that it ran, has ended. */
+static __always_inline void abandon(struct thread *thread)
+{
+	for (int i = 0; i < MAX_DEPTH; i++) {
+		if (i >= thread->depth)
+			break;
+		count(thread->frames[i].op, COUNT_ABANDONED);
+	}
+	thread->depth = 0;
 	thread->over = 0;
-	thread->level = thread->frames[n].level;
-	thread->owner = thread->frames[n].owner;
-	thread->open_seq = thread->frames[n].parent_seq;
+	thread->level = 0;
+	thread->owner = 0;
+	thread->open_seq = 0;
 }
 
 static __always_inline void begin_hit(struct thread *thread, struct pt_regs *ctx)
@@ -124,11 +162,14 @@ static __always_inline struct frame *push(struct thread *thread, __u16 op, bool 
 	struct frame *frame;
 
 	if (n >= MAX_DEPTH) {
-		thread->over++;
+		if (!thread->over++)
+			thread->over_ops = 0;
+		thread->over_ops |= 1ULL << (op & 63);
 		return 0;
 	}
 	frame = &thread->frames[n];
 	frame->op = op;
+	frame->is_inline = is_inline;
 	frame->seq = ++thread->next_seq;
 	frame->parent_seq = thread->open_seq;
 	frame->level = thread->level;
@@ -144,6 +185,35 @@ static __always_inline struct frame *push(struct thread *thread, __u16 op, bool 
 		thread->open_seq = frame->seq;
 	}
 	return frame;
+}
+
+/* The level of the record in which a frame ends: its own, or that around it. */
+static __always_inline __u32 level_of(const struct frame *frame)
+{
+	return frame->is_inline ? frame->level - 1 : frame->level;
+}
+
+static __always_inline struct histogram_key *key_at(struct thread *thread, __u32 level)
+{
+	if (level >= MAX_LEVELS)
+		level = MAX_LEVELS - 1;
+	opaque(level);
+	return level < MAX_LEVELS ? &thread->key[level] : 0;
+}
+
+/* A nested operation is in the namespace of what is around it, until it tells its own. */
+static __always_inline void inherit_namespace(struct thread *thread, struct histogram_key *key,
+					      __u32 level)
+{
+	struct histogram_key *outer;
+
+	if (!level) {
+		__builtin_memset(key->namespace, 0, NAMESPACE_SIZE);
+		return;
+	}
+	outer = key_at(thread, level - 1);
+	if (outer)
+		__builtin_memcpy(key->namespace, outer->namespace, NAMESPACE_SIZE);
 }
 
 #endif

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package kernel proves the eBPF programs against programs of its own, whose
+// probes fire exactly what a test asks for (fixtures/), and measures what a
+// probe costs the thread that hits it.
+//
+// Its tests need root and the build tag integration. It holds no code that the
+// product uses.
+package kernel

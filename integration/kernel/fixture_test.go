@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build integration
+
+package kernel
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/spanbridge/spanbridge/bridge"
+	"github.com/spanbridge/spanbridge/probes"
+	"github.com/spanbridge/spanbridge/probes/catalog"
+)
+
+// compileFixture builds a program of fixtures/ under that name.
+func compileFixture(t testing.TB, source string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "fixture")
+	out, err := exec.Command("gcc", "-O2", "-g", "-Wall", "-Werror", "-rdynamic", "-pthread", "-o", path,
+		filepath.Join("fixtures", source)).CombinedOutput()
+	if err != nil {
+		t.Fatalf("compile %s: %v\n%s", source, err, out)
+	}
+	return path
+}
+
+// fixture is a running program of fixtures/ that takes commands.
+type fixture struct {
+	t   testing.TB
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	out *bufio.Reader
+}
+
+func startFixture(t testing.TB, path string, args ...string) *fixture {
+	t.Helper()
+	f := &fixture{t: t, cmd: exec.Command(path, args...)}
+	var err error
+	if f.in, err = f.cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	out, err := f.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.out = bufio.NewReader(out)
+	if err := f.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(f.stop)
+	f.await()
+	return f
+}
+
+// stop ends the program; its threads are gone when it returns.
+func (f *fixture) stop() {
+	f.in.Close()
+	f.cmd.Wait()
+}
+
+// do has the program carry out commands, one after the other, and returns the
+// last answer.
+func (f *fixture) do(commands ...string) (answer string) {
+	f.t.Helper()
+	for _, c := range commands {
+		if _, err := fmt.Fprintln(f.in, c); err != nil {
+			f.t.Fatalf("%s: %v", c, err)
+		}
+		answer = f.await()
+	}
+	return answer
+}
+
+func (f *fixture) await() string {
+	f.t.Helper()
+	line, err := f.out.ReadString('\n')
+	if err != nil {
+		f.t.Fatalf("the fixture has ended: %v", err)
+	}
+	return line[:len(line)-1]
+}
+
+// observer is a session that watches one fixture.
+type observer struct {
+	t       testing.TB
+	session *probes.Session
+}
+
+// observe attaches a profile to a fixture, and to all other processes of its
+// program unless the configuration names targets.
+func observe(t testing.TB, f *fixture, profile string, cfg probes.Config) *observer {
+	t.Helper()
+	p, err := catalog.Parse("fixture.yaml", []byte(profile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Profiles = []*catalog.Profile{p}
+	if cfg.Targets == nil {
+		cfg.Targets = []probes.Target{{Path: f.cmd.Path}}
+	}
+	if cfg.Detail == "" {
+		cfg.Detail = catalog.DetailStages
+	}
+	cfg.Logf = t.Logf
+	s, err := probes.Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	for _, target := range s.Report().Targets {
+		if len(target.Missing) > 0 {
+			t.Fatalf("not all operations can be seen: %v", target.Missing)
+		}
+	}
+	if s.Report().Sites == 0 {
+		t.Fatal("no probe is attached")
+	}
+	return &observer{t: t, session: s}
+}
+
+// record is a copy of a bridge.Record, by names.
+type record struct {
+	bridge.Record
+	op     string
+	values map[string]int64
+	texts  map[string]string // also "text" and "tail"
+}
+
+// records drains the ring buffer.
+func (o *observer) records() (all []record) {
+	o.t.Helper()
+	var r bridge.Record
+	for {
+		err := o.session.Next(&r)
+		if errors.Is(err, bridge.ErrIdle) {
+			return all
+		}
+		if err != nil {
+			o.t.Fatal(err)
+		}
+		op := o.session.Operation(r.Op)
+		c := record{Record: r, op: op.Name, values: map[string]int64{}, texts: map[string]string{
+			"text": string(r.Text), "tail": string(r.Tail),
+		}}
+		c.Record.Text, c.Record.Tail, c.Record.Strings = nil, nil, [bridge.MaxStrings][]byte{}
+		c.Record.Entries = append([]bridge.Entry(nil), r.Entries...)
+		for _, f := range op.Fields {
+			if f.Type == bridge.FieldString {
+				c.texts[f.Name] = string(r.Strings[f.Slot])
+			} else {
+				c.values[f.Name] = int64(r.Values[f.Slot])
+			}
+		}
+		all = append(all, c)
+	}
+}
+
+// one expects a single record.
+func (o *observer) one() record {
+	o.t.Helper()
+	all := o.records()
+	if len(all) != 1 {
+		o.t.Fatalf("got %d records, want 1: %+v", len(all), all)
+	}
+	return all[0]
+}
+
+// counts returns what the kernel side counted of an operation, after checking
+// that all of it adds up.
+func (o *observer) counts(name string) bridge.OpCounts {
+	o.t.Helper()
+	all, err := o.session.Counts()
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	var found *bridge.OpCounts
+	ledger := bridge.Ledger{Ops: all}
+	for i := range all {
+		op := o.session.Operation(all[i].Op)
+		ledger.Names = append(ledger.Names, op.Name)
+		ledger.Records.Received += all[i].Submitted
+		ledger.Records.Unknown += all[i].Submitted
+		if op.Name == name {
+			found = &all[i]
+		}
+	}
+	if err := ledger.Check(); err != nil {
+		o.t.Errorf("the counts do not add up: %v", err)
+	}
+	if found == nil {
+		o.t.Fatalf("no operation %s", name)
+	}
+	return *found
+}
+
+// histogram returns the sum of an operation's histograms, and how many there are.
+func (o *observer) histograms(name string) []bridge.HistogramPoint {
+	o.t.Helper()
+	all, err := o.session.Histograms()
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	var of []bridge.HistogramPoint
+	for _, p := range all {
+		if o.session.Operation(p.Op).Name == name {
+			of = append(of, p)
+		}
+	}
+	return of
+}
+
+// eventually waits until a condition holds.
+func eventually(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !holds(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited too long until %s", what)
+		}
+	}
+}
