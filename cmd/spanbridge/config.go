@@ -87,14 +87,12 @@ var unknownField = regexp.MustCompile(`field (\S+) not found in type \S+`)
 
 // yamlFaults puts what the YAML package found into words for people.
 func yamlFaults(err error) (faults []string) {
-	for line := range strings.Lines(err.Error()) {
-		line = strings.TrimSpace(line)
-		for _, noise := range []string{"yaml:", "go-yaml load error:", "construct errors:"} {
-			line = strings.TrimSpace(strings.TrimPrefix(line, noise))
-		}
-		if line != "" {
-			faults = append(faults, unknownField.ReplaceAllString(line, `unknown setting "$1"`))
-		}
+	var all *yaml.TypeError
+	if !errors.As(err, &all) {
+		return []string{strings.TrimPrefix(err.Error(), "yaml: ")}
+	}
+	for _, fault := range all.Errors {
+		faults = append(faults, unknownField.ReplaceAllString(fault, `unknown setting "$1"`))
 	}
 	return faults
 }
