@@ -37,6 +37,9 @@ func (s *Session) scan(pids []int) error {
 		pids = all
 	}
 	s.forgetEnded()
+	for pid := range s.starting {
+		s.discover(pid)
+	}
 	for _, pid := range pids {
 		s.discover(pid)
 	}
@@ -53,18 +56,26 @@ func (s *Session) forgetEnded() {
 	}
 }
 
-// discover adds a process to the targets if it is one.
+// discover adds a process to the targets if it is one, or to those that are
+// starting.
 func (s *Session) discover(pid int) {
 	if s.seen[pid] != nil || pid == os.Getpid() {
 		return
 	}
+	delete(s.starting, pid)
 	p := readProcess(pid)
 	if p == nil {
 		return
 	}
-	if profile := s.profileOf(p); profile != nil {
-		s.seen[pid] = &observed{process: p, profile: profile}
+	profile := s.profileOf(p)
+	if profile == nil {
+		return
 	}
+	if s.isStarting(p, profile) {
+		s.starting[pid] = true
+		return
+	}
+	s.seen[pid] = &observed{process: p, profile: profile}
 }
 
 // profileOf returns the profile for a process, or nil if it is no target. A

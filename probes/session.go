@@ -77,6 +77,7 @@ type Session struct {
 	served   map[string]*served
 	nextSite uint32
 	seen     map[int]*observed
+	starting map[int]bool // targets to be, by pid
 
 	mu        sync.RWMutex // guards instances
 	instances map[uint32]*instance
@@ -100,6 +101,7 @@ func Open(cfg Config) (*Session, error) {
 	cfg.setDefaults()
 	s := &Session{
 		cfg: cfg, served: make(map[string]*served), seen: make(map[int]*observed),
+		starting:  make(map[int]bool),
 		instances: make(map[uint32]*instance),
 	}
 	s.table.Store(&[]*bridge.Operation{})
