@@ -50,6 +50,7 @@ type runningBridge struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	output string
+	stdout *lockedBuffer
 	stderr *lockedBuffer
 	ready  string // the ready line
 }
@@ -62,7 +63,7 @@ func startBridge(t *testing.T, args ...string) *runningBridge {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &runningBridge{t: t, output: filepath.Join(t.TempDir(), "spans.jsonl"), stderr: &lockedBuffer{}}
+	b := &runningBridge{t: t, output: filepath.Join(t.TempDir(), "spans.jsonl"), stdout: &lockedBuffer{}, stderr: &lockedBuffer{}}
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -70,7 +71,7 @@ func startBridge(t *testing.T, args ...string) *runningBridge {
 	defer r.Close()
 	args = append([]string{"run", "--export", "file:" + b.output, "--ready-fd", "3"}, args...)
 	b.cmd = exec.Command(path, args...)
-	b.cmd.Stderr = b.stderr
+	b.cmd.Stdout, b.cmd.Stderr = b.stdout, b.stderr
 	b.cmd.ExtraFiles = []*os.File{w}
 	// Metrics are collected at the end only.
 	b.cmd.Env = append(os.Environ(), "OTEL_METRIC_EXPORT_INTERVAL=3600000")
@@ -99,6 +100,7 @@ type result struct {
 	exitCode int
 	spans    []otlpSpan // in the order in which they were written
 	metrics  []json.RawMessage
+	stdout   string
 	stderr   string
 	ledger   map[string]map[string]uint64 // by name, such as "mariadb/query/usdt", "records", "file"
 	closes   bool                         // the ledger closes
@@ -118,7 +120,7 @@ func (b *runningBridge) stop() *result {
 	b.cmd.Wait()
 	stopKill()
 	r.exitCode = b.cmd.ProcessState.ExitCode()
-	r.stderr = b.stderr.String()
+	r.stdout, r.stderr = b.stdout.String(), b.stderr.String()
 	r.ledger, r.closes = parseLedger(r.stderr), strings.Contains(r.stderr, "the ledger closes")
 	r.spans, r.metrics = readOutput(b.t, b.output)
 	return r

@@ -50,6 +50,7 @@ func datadirTemplate(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("ask %s for its version: %w", binary, err)
 	}
+	_, version, _ = bytes.Cut(version, []byte(" ")) // it begins with the program's path
 	cache, err := CacheDir()
 	if err != nil {
 		return "", err
