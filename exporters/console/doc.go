@@ -7,7 +7,9 @@
 // the spans it is given at once.
 //
 // A trace of several spans has a heading and one line a span: time, a bar whose
-// scale is the trace, duration, name in the tree, key attributes. A trace of one
+// scale is the trace, duration, name in the tree, key attributes. A statement that
+// a span and its child both tell is drawn at the child: the application's and the
+// server's are the same, and the server's has no literals. A trace of one
 // span takes two lines at most. A bar scaled to its own trace would always be
 // full there, so its dashed bar shows the duration on a logarithmic scale from a
 // microsecond to ten seconds.

@@ -53,7 +53,12 @@ func (d *drawing) trace(views []view, hidden int) {
 		}
 		d.to(l.bar)
 		d.put(d.barStyle(n.view), span(n.view, startNs, endNs-startNs, l.barCells))
-		d.head(n, l, "")
+		if d.fits(n, l) {
+			d.head(n, l, n.fault)
+			n.fault = ""
+		} else {
+			d.head(n, l, "")
+		}
 		d.details(n, l)
 	}
 	if hidden > 0 {
@@ -62,6 +67,11 @@ func (d *drawing) trace(views []view, hidden int) {
 		d.newline()
 	}
 	d.blank()
+}
+
+// fits reports whether what went wrong has room beside the name.
+func (d *drawing) fits(n *node, l layout) bool {
+	return l.name+l.nameColumn+gap+columnsOf(n.service+separator+n.fault) <= d.width
 }
 
 // heading draws the line above a trace. If all the topmost spans have one

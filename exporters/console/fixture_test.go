@@ -58,7 +58,8 @@ func query(trace, span byte) bridge.Span {
 func request() []bridge.Span {
 	root := at(bridge.Span{TraceID: traceID(0x36), SpanID: spanID(1), Name: "GET /checkout", Kind: bridge.KindServer, Resource: shop},
 		0, 12400*time.Microsecond)
-	client := at(bridge.Span{TraceID: traceID(0x36), SpanID: spanID(2), Parent: spanID(1), Name: "sql.conn.query", Kind: bridge.KindClient, Resource: shop},
+	client := at(bridge.Span{TraceID: traceID(0x36), SpanID: spanID(2), Parent: spanID(1), Name: "sql.conn.query", Kind: bridge.KindClient, Resource: shop,
+		Attrs: []bridge.Attr{bridge.String("db.query.text", "SELECT id, total FROM orders\nWHERE customer = 'ada' ORDER BY id DESC LIMIT 10")}},
 		1300*time.Microsecond, 7800*time.Microsecond)
 	server := query(0x36, 3)
 	server.Parent = spanID(2)
@@ -66,7 +67,8 @@ func request() []bridge.Span {
 	sort := at(bridge.Span{TraceID: traceID(0x36), SpanID: spanID(4), Parent: spanID(3), Name: "filesort", Kind: bridge.KindInternal, Resource: mariadb,
 		Attrs: []bridge.Attr{bridge.Int("spanbridge.sort.rows", 1)}},
 		6*time.Millisecond, 2*time.Millisecond)
-	exec := at(bridge.Span{TraceID: traceID(0x36), SpanID: spanID(5), Parent: spanID(1), Name: "sql.conn.exec", Kind: bridge.KindClient, Resource: shop},
+	exec := at(bridge.Span{TraceID: traceID(0x36), SpanID: spanID(5), Parent: spanID(1), Name: "sql.conn.exec", Kind: bridge.KindClient, Resource: shop,
+		Status: bridge.StatusError, Attrs: []bridge.Attr{bridge.String("db.query.text", "UPDATE stock SET n = n - 1 WHERE id = 'pot'")}},
 		9500*time.Microsecond, 2500*time.Microsecond)
 	failing := at(bridge.Span{TraceID: traceID(0x36), SpanID: spanID(6), Parent: spanID(5), Name: "UPDATE stock", Kind: bridge.KindServer, Resource: mariadb,
 		Status: bridge.StatusError, StatusText: "Deadlock found when trying to get lock",

@@ -47,7 +47,7 @@ func inert(s string, columns int) string {
 			piece, w, pending = " "+piece, w+1, false
 		}
 		if width+w > columns {
-			return out.String()[:cutAt] + "…"
+			return out.String()[:cutAt] + ellipsis
 		}
 		out.WriteString(piece)
 		width += w

@@ -11,8 +11,9 @@ import (
 
 // Render draws the given spans at once, trace by trace in the order in which
 // the traces first appear. The spans of a trace may come from several services.
-// Of a trace with more than opts.MaxSpans spans the rest is counted only. It
-// retains nothing and writes once.
+// Of a trace with more than opts.MaxSpans spans the rest is counted only. There
+// is an empty line between two traces and none at the end. Render retains nothing
+// and writes once.
 func Render(w io.Writer, spans []bridge.Span, opts Options) error {
 	opts = opts.withDefaults()
 	order := make([]bridge.TraceID, 0, 1)
@@ -35,6 +36,9 @@ func Render(w io.Writer, spans []bridge.Span, opts Options) error {
 	}
 	for _, id := range order {
 		d.trace(traces[id].views, traces[id].hidden)
+	}
+	if d.apart && len(d.buf) > 0 {
+		d.buf = d.buf[:len(d.buf)-1]
 	}
 	if _, err := w.Write(d.buf); err != nil {
 		return fmt.Errorf("write traces: %w", err)

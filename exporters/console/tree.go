@@ -80,6 +80,9 @@ func (w *walker) visit(i int, n node) {
 		w.out[at].below = n.below + "│  "
 	}
 	for k, c := range rest {
+		if n.text != "" && sameStatement(w.views[c].text, n.text) {
+			n.text = "" // the server tells it, without the literals
+		}
 		child := node{depth: n.depth + 1, branch: n.below + "├─ ", below: n.below + "│  "}
 		if k == len(rest)-1 {
 			child.branch, child.below = n.below+"└─ ", n.below+"   "

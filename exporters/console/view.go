@@ -26,7 +26,7 @@ type view struct {
 	name    string
 	service string
 	fault   string   // what went wrong, if anything did
-	items   []string // key attributes
+	items   []string // key attributes, those that matter most first
 	text    string   // the statement
 	link    string   // reference to a span of another trace
 }
@@ -84,7 +84,7 @@ func (v *view) fill(s *bridge.Span, columns int) {
 	if v.failed {
 		v.fault = inert(faultOf(status, kind, s.StatusText), maxErrorColumns)
 	}
-	for _, item := range []string{namespace, user, connection, rows, affected, cut} {
+	for _, item := range []string{namespace, rows, affected, cut, connection, user} {
 		if item != "" {
 			v.items = append(v.items, inert(item, maxItemColumns))
 		}
@@ -125,7 +125,7 @@ func serviceOf(r *bridge.Resource) string {
 }
 
 func shortHex(id []byte) string {
-	return hex.EncodeToString(id[:shownIDBytes]) + "…"
+	return hex.EncodeToString(id[:shownIDBytes]) + ellipsis
 }
 
 func (v *view) parentMark() string {
