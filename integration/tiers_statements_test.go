@@ -12,11 +12,12 @@ import (
 	"github.com/spanbridge/spanbridge/integration/servers"
 )
 
-// seen is what a query span tells of its statement.
+// seen is what a query span tells of its statement. Fields of type any are nil
+// where the span has no such attribute.
 type seen struct {
 	Text, Name, System    string
-	Connection            any // int64, nil where the tier does not tell
-	User, Host, Namespace any // string or nil
+	Connection            any // int64
+	User, Host, Namespace any // string
 }
 
 func seenOf(s *otlpSpan) seen {
@@ -27,65 +28,231 @@ func seenOf(s *otlpSpan) seen {
 	}
 }
 
-// distinct are 23 statements with what their spans must tell. The database of
-// the connection changes on the way.
+// distinct are 23 statements and what their spans must tell.
 var distinct = []struct {
-	sql       string
-	args      []any
-	text      string
-	name      string
-	namespace string
+	sql  string
+	args []any
+	text string // sanitised
+	name string
 }{
-	{sql: "SELECT 1", text: "SELECT ?", name: "SELECT", namespace: "test"},
-	{sql: "SELECT 'secret one', 2.5e3, 0xFF", text: "SELECT ?, ?, ?", name: "SELECT", namespace: "test"},
-	{sql: "CREATE TABLE d (id INT PRIMARY KEY, s VARCHAR(40), n INT)", namespace: "test"},
-	{sql: "INSERT INTO d VALUES (1, 'a''b', -7)", namespace: "test"},
-	{sql: "INSERT INTO d (id, s) VALUES (?, ?)", args: []any{2, "it's \"quoted\" \\ \n"}, namespace: "test"},
-	{sql: "INSERT INTO d VALUES (3,'x',1),(4,'y',2),(5,'z',3)", namespace: "test"},
-	{sql: "SELECT s FROM d WHERE id = ?", args: []any{4}, namespace: "test"},
-	{sql: "SELECT id, s FROM d WHERE id IN (1, 2, 3) ORDER BY s DESC LIMIT 2", namespace: "test"},
-	{sql: "UPDATE d SET s = 'new', n = n + 1 WHERE id = 3", namespace: "test"},
-	{sql: "SELECT COUNT(*) AS c FROM d a JOIN items b ON a.id = b.id WHERE b.price > 5", namespace: "test"},
-	{sql: "DELETE FROM d WHERE id = 5", namespace: "test"},
-	{sql: "REPLACE INTO d VALUES (6, 'r', NULL)", namespace: "test"},
-	{sql: "SET @v = 42", namespace: "test"},
-	{sql: "SELECT @v + 1", namespace: "test"},
-	{sql: "BEGIN", namespace: "test"},
-	{sql: "INSERT INTO d (id) VALUES (7)", namespace: "test"},
-	{sql: "COMMIT", namespace: "test"},
-	{sql: "ALTER TABLE d ADD COLUMN extra INT DEFAULT 3", namespace: "test"},
-	{sql: "SHOW TABLES LIKE 'd%'", namespace: "test"},
-	{sql: "EXPLAIN SELECT * FROM items WHERE id = 9", namespace: "test"},
-	{sql: "DROP TABLE d", namespace: "test"},
-	{sql: "USE information_schema", namespace: "test"},
-	{sql: "SELECT table_name FROM tables WHERE table_schema = 'test' AND table_name = 'items'", namespace: "information_schema"},
+	{sql: "SELECT 1", text: "SELECT ?", name: "SELECT"},
+	{sql: "SELECT 'secret one', 2.5e3, 0xFF", text: "SELECT ?, ?, ?", name: "SELECT"},
+	{
+		sql:  "CREATE TABLE d (id INT PRIMARY KEY, s VARCHAR(40), n INT)",
+		text: "CREATE TABLE d (id INT PRIMARY KEY, s VARCHAR(?), n INT)", name: "CREATE TABLE d",
+	},
+	{sql: "INSERT INTO d VALUES (1, 'a''b', -7)", text: "INSERT INTO d VALUES (?, ?, ?)", name: "INSERT d"},
+	{
+		sql: "INSERT INTO d (id, s) VALUES (?, ?)", args: []any{2, "it's \"quoted\" \\ \n"},
+		text: "INSERT INTO d (id, s) VALUES (?, ?)", name: "INSERT d",
+	},
+	{
+		sql:  "INSERT INTO d VALUES (3,'x',1),(4,'y',2),(5,'z',3)",
+		text: "INSERT INTO d VALUES (?,?,?)", name: "INSERT d",
+	},
+	{sql: "SELECT s FROM d WHERE id = ?", args: []any{4}, text: "SELECT s FROM d WHERE id = ?", name: "SELECT d"},
+	{
+		sql:  "SELECT id, s FROM d WHERE id IN (1, 2, 3) ORDER BY s DESC LIMIT 2",
+		text: "SELECT id, s FROM d WHERE id IN (?) ORDER BY s DESC LIMIT ?", name: "SELECT d",
+	},
+	{
+		sql:  "UPDATE d SET s = 'new', n = n + 1 WHERE id = 3",
+		text: "UPDATE d SET s = ?, n = n + ? WHERE id = ?", name: "UPDATE d",
+	},
+	{
+		sql:  "SELECT COUNT(*) AS c FROM d a JOIN items b ON a.id = b.id WHERE b.price > 5",
+		text: "SELECT COUNT(*) AS c FROM d a JOIN items b ON a.id = b.id WHERE b.price > ?", name: "SELECT d items",
+	},
+	{sql: "DELETE FROM d WHERE id = 5", text: "DELETE FROM d WHERE id = ?", name: "DELETE d"},
+	{sql: "REPLACE INTO d VALUES (6, 'r', NULL)", text: "REPLACE INTO d VALUES (?, ?, NULL)", name: "REPLACE d"},
+	{sql: "SET @v = 42", text: "SET @v = ?", name: "SET"},
+	{sql: "SELECT @v + 1", text: "SELECT @v + ?", name: "SELECT"},
+	{sql: "BEGIN", text: "BEGIN", name: "BEGIN"},
+	{sql: "INSERT INTO d (id) VALUES (7)", text: "INSERT INTO d (id) VALUES (?)", name: "INSERT d"},
+	{sql: "COMMIT", text: "COMMIT", name: "COMMIT"},
+	{
+		sql:  "ALTER TABLE d ADD COLUMN extra INT DEFAULT 3",
+		text: "ALTER TABLE d ADD COLUMN extra INT DEFAULT ?", name: "ALTER TABLE d",
+	},
+	{sql: "SHOW TABLES LIKE 'd%'", text: "SHOW TABLES LIKE ?", name: "SHOW TABLES"},
+	{
+		sql:  "EXPLAIN SELECT * FROM items WHERE id = 9",
+		text: "EXPLAIN SELECT * FROM items WHERE id = ?", name: "EXPLAIN SELECT items",
+	},
+	{sql: "DROP TABLE d", text: "DROP TABLE d", name: "DROP TABLE d"},
+	{sql: useStatement, text: useStatement, name: useStatement},
+	{
+		sql:  "SELECT table_name FROM tables WHERE table_schema = 'test' AND table_name = 'items'",
+		text: "SELECT table_name FROM tables WHERE table_schema = ? AND table_name = ?", name: "SELECT tables",
+	},
+}
+
+// useStatement changes the database of what comes after it.
+const useStatement = "USE information_schema"
+
+func wantDistinct(tier tier, connection int64) []seen {
+	var list []seen
+	namespace := servers.Database
+	for _, s := range distinct {
+		w := seen{Text: s.text, Name: s.name, System: "mariadb"}
+		if tier.identity {
+			w.Connection, w.User, w.Host, w.Namespace = connection, servers.User, "127.0.0.1", namespace
+		}
+		if s.sql == useStatement {
+			namespace = "information_schema"
+		}
+		list = append(list, w)
+	}
+	return list
 }
 
 func testDistinctStatements(t *testing.T, tier tier, server *servers.Server) {
 	c := connect(t, server, "")
-	r := observe(t, server, func() {
+	r := watch(t, server, func() {
 		for _, s := range distinct {
 			c.must(s.sql, s.args...)
 		}
 		c.settle()
 	})
-	var want, got []seen
-	for _, s := range distinct {
-		w := seen{Text: s.text, Name: s.name, System: "mariadb"}
-		if tier.identity {
-			w.Connection, w.User, w.Host, w.Namespace = c.id, servers.User, "127.0.0.1", s.namespace
-		}
-		want = append(want, w)
-	}
+	var got []seen
 	list := r.statements(t, tier)
 	for i := range list {
 		got = append(got, seenOf(&list[i]))
+		if list[i].Status.Code != 0 || list[i].Attrs["error.type"] != nil {
+			t.Errorf("%s: status %d, error.type %v", list[i].text(), list[i].Status.Code, list[i].Attrs["error.type"])
+		}
+		if i > 0 && list[i].Start < list[i-1].End {
+			t.Errorf("%s began before %s had ended", list[i].text(), list[i-1].text())
+		}
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(wantDistinct(tier, c.id), got); diff != "" {
 		t.Errorf("statements (-want +got):\n%s", diff)
 	}
-	n := uint64(len(distinct))
-	r.wantQueries(t, tier, map[string]uint64{"starts": n, "paired": n, "submitted": n, "no_start": 0, "open": 0})
-	t.Logf("%v %d %+v", r.ledger, len(r.spans), got)
-	for _, s := range list { t.Logf("%v", s) }
+	r.wantQueries(t, tier, complete(len(distinct)))
+}
+
+// complete is a ledger row in which nothing is missing.
+func complete(n int) map[string]uint64 {
+	return map[string]uint64{
+		"starts": uint64(n), "paired": uint64(n), "submitted": uint64(n), "no_start": 0, "open": 0, "replaced": 0, "abandoned": 0,
+	}
+}
+
+// failing are statements that fail with these error numbers, before they are
+// parsed, while they are and after it.
+var failing = []struct{ sql, number string }{
+	{"SELECT nothing FROM items", "1054"},
+	{"SELEKT 1", "1064"},
+	{"INSERT INTO items (id) VALUES (1)", "1062"},
+	{"SELECT * FROM absent", "1146"},
+	{"", "1065"},
+}
+
+func testFailures(t *testing.T, tier tier, server *servers.Server) {
+	c := connect(t, server, "")
+	r := watch(t, server, func() {
+		for _, f := range failing {
+			if _, err := c.run(f.sql); err == nil {
+				t.Errorf("%q succeeded", f.sql)
+			}
+			c.must("DO 0")
+		}
+		c.settle()
+	})
+	type failure struct{ Type, Number, Status any }
+	var want, got []failure
+	for _, f := range failing {
+		w := failure{Status: 0}
+		switch {
+		case tier.number:
+			w = failure{Type: f.number, Number: f.number, Status: statusError}
+		case tier.failure:
+			w = failure{Type: "_OTHER", Status: statusError}
+		}
+		want = append(want, w, failure{Status: 0})
+	}
+	for _, s := range r.statements(t, tier) {
+		got = append(got, failure{s.Attrs["error.type"], s.Attrs["db.response.status_code"], s.Status.Code})
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("failures (-want +got):\n%s", diff)
+	}
+}
+
+func testPrepared(t *testing.T, tier tier, server *servers.Server) {
+	c := connect(t, server, "")
+	const query = "SELECT label FROM items WHERE id = ? AND price < 9000"
+	r := watch(t, server, func() {
+		s, err := c.conn.PrepareContext(t.Context(), query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		for i := range 3 {
+			var label string
+			if err := s.QueryRowContext(t.Context(), i+1).Scan(&label); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.must("SELECT 'after'")
+		c.settle()
+	})
+	want := []string{"SELECT ?"}
+	switch tier.name {
+	case "plugin":
+		const sanitised = "SELECT label FROM items WHERE id = ? AND price < ?"
+		want = []string{sanitised, sanitised, sanitised, "SELECT ?"}
+	case "uprobe":
+		want = []string{"Execute", "Execute", "Execute", "SELECT ?"}
+	}
+	var got []string
+	for _, s := range r.statements(t, tier) {
+		if s.text() == "" {
+			s.Attrs["db.query.text"] = s.Attrs["spanbridge.command"]
+		}
+		got = append(got, s.text())
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("texts, or the command where there is none (-want +got):\n%s", diff)
+	}
+	r.wantQueries(t, tier, complete(len(want)))
+}
+
+// A packet of several statements is seen in parts as each tier documents it.
+func testMultiStatements(t *testing.T, tier tier, server *servers.Server) {
+	c := connect(t, server, "&multiStatements=true")
+	r := watch(t, server, func() {
+		c.must("SELECT SLEEP(0.1); SELECT SLEEP(0.3), 2; SELECT SLEEP(0.5), 2, 3")
+		c.settle()
+	})
+	const first, second, third = "SELECT SLEEP(?)", "SELECT SLEEP(?), ?", "SELECT SLEEP(?), ?, ?"
+	want := []part{{first, 0.1}, {second, 0.3}, {third, 0.5}}
+	row := complete(3)
+	switch tier.name {
+	case "usdt": // the text is that of the rest of the packet
+		want[0].text, want[1].text = first+"; "+second+"; "+third, second+"; "+third
+	case "uprobe": // the ends of the others have no start
+		want = []part{{first + "; " + second + "; " + third, 0.1}}
+		row = complete(1)
+		row["no_start"] = 2
+	}
+	list := r.statements(t, tier)
+	if len(list) != len(want) {
+		t.Fatalf("%d spans, want %d", len(list), len(want))
+	}
+	for i, s := range list {
+		if s.text() != want[i].text {
+			t.Errorf("statement %d is %q, want %q", i, s.text(), want[i].text)
+		}
+		if took := s.duration().Seconds(); took < want[i].seconds || took > want[i].seconds+0.15 {
+			t.Errorf("statement %d took %v s, want %v", i, took, want[i].seconds)
+		}
+		t.Logf("%s took %v", s.text(), s.duration())
+	}
+	r.wantQueries(t, tier, row)
+}
+
+type part struct {
+	text    string
+	seconds float64
 }

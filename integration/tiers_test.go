@@ -81,7 +81,8 @@ func TestTiers(t *testing.T) {
 // failure: what is missing is built by make, not skipped.
 func startServer(t *testing.T, tier tier, args ...string) *servers.Server {
 	t.Helper()
-	server, err := tier.start(t.Context(), servers.WithArgs(args...))
+	// Without names, the address of a client is what the socket says.
+	server, err := tier.start(t.Context(), servers.WithArgs(append(args, "--skip-name-resolve")...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,15 +103,19 @@ func createItems(t *testing.T, server *servers.Server) {
 	c.must("CREATE TABLE log (id INT PRIMARY KEY AUTO_INCREMENT, line VARCHAR(60)) ENGINE=InnoDB")
 }
 
-// observe runs spanbridge on a server while work is done, and checks that the
+// watch runs spanbridge on a server while work is done, and checks that the
 // ledger closes.
-func observe(t *testing.T, server *servers.Server, work func(), args ...string) *result {
+func watch(t *testing.T, server *servers.Server, work func(), args ...string) *result {
 	t.Helper()
-	b := startBridge(t, append([]string{"--target", strconv.Itoa(server.PID)}, args...)...)
+	b := startBridge(t, targetArgs(server, args...)...)
 	work()
 	r := b.stop()
 	r.mustClose(t)
 	return r
+}
+
+func targetArgs(server *servers.Server, args ...string) []string {
+	return append([]string{"--target", strconv.Itoa(server.PID)}, args...)
 }
 
 // statements are the query spans of a tier, as they began. A query span of
@@ -165,7 +170,12 @@ type client struct {
 // "&multiStatements=true". Statements with arguments use the text protocol.
 func connect(t *testing.T, server *servers.Server, params string) *client {
 	t.Helper()
-	db, err := sql.Open("mysql", server.DSN+"?interpolateParams=true"+params)
+	return dial(t, server.DSN+"?interpolateParams=true"+params)
+}
+
+func dial(t *testing.T, dsn string) *client {
+	t.Helper()
+	db, err := sql.Open("mysql", dsn)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build integration
+
+package integration
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/spanbridge/spanbridge/integration/servers"
+)
+
+// traceContext is what an application puts into its statements: a traceparent
+// that is unique by two numbers.
+type traceContext struct{ traceID, spanID string }
+
+func contextOf(series, n int) traceContext {
+	return traceContext{fmt.Sprintf("5eed%012x%016x", series, n), fmt.Sprintf("%08x%08x", series+1, n)}
+}
+
+// comment is the context as sqlcommenter writes it.
+func (c traceContext) comment() string {
+	return fmt.Sprintf("/*traceparent='00-%s-%s-01'*/", c.traceID, c.spanID)
+}
+
+// mixed returns the i-th statement of a mix: a lookup by primary key, a small
+// insert, a range of 20 rows.
+func mixed(i int) string {
+	switch i % 3 {
+	case 0:
+		return fmt.Sprintf("SELECT label FROM items WHERE id = %d", i%1000+1)
+	case 1:
+		return fmt.Sprintf("INSERT INTO log (line) VALUES ('line %d')", i)
+	}
+	first := i%900 + 1
+	return fmt.Sprintf("SELECT id, label, price FROM items WHERE id BETWEEN %d AND %d", first, first+19)
+}
+
+// The client waits a little longer than the server works: the way to and fro.
+// The server answers before it cleans up, so that a span can end after the
+// client has its result. A Unix socket is the shortest way.
+func testClientDurations(t *testing.T, tier tier, server *servers.Server) {
+	const statements = 200
+	c := dial(t, fmt.Sprintf("%s:%s@unix(%s)/%s", servers.User, servers.Password, server.Socket, servers.Database))
+	for i := range 30 {
+		c.must(mixed(i)) // until caches are warm
+	}
+	c.settle()
+	client := make(map[string]time.Duration, statements)
+	r := watch(t, server, func() {
+		for i := range statements {
+			context := contextOf(0, i+1)
+			client[context.traceID] = c.must(mixed(i) + " " + context.comment())
+		}
+		c.settle()
+	})
+	r.wantQueries(t, tier, complete(statements))
+	var differences []time.Duration
+	for i, s := range r.statements(t, tier) {
+		if want := contextOf(0, i+1); s.TraceID != want.traceID || s.Parent != want.spanID {
+			t.Fatalf("statement %d is under %s-%s, want %+v", i, s.TraceID, s.Parent, want)
+		}
+		differences = append(differences, client[s.TraceID]-s.duration())
+	}
+	if len(differences) != statements {
+		t.Fatalf("%d spans, want %d", len(differences), statements)
+	}
+	slices.Sort(differences)
+	m := median(differences)
+	t.Logf("client minus span: median %v, quartiles %v and %v, extremes %v and %v",
+		m, differences[50], differences[150], differences[0], differences[199])
+	if m < -50*time.Microsecond || m > 100*time.Microsecond {
+		t.Errorf("median of client minus span is %v, want it within -50 and 100 µs", m)
+	}
+}
+
+func testSleeps(t *testing.T, tier tier, server *servers.Server) {
+	const want, tolerance = 250 * time.Millisecond, 5 * time.Millisecond
+	c := connect(t, server, "")
+	r := watch(t, server, func() {
+		for range 5 {
+			c.must("SELECT SLEEP(0.25)")
+		}
+		c.settle()
+	})
+	var durations []time.Duration
+	for _, s := range r.statements(t, tier) {
+		durations = append(durations, s.duration())
+	}
+	if len(durations) != 5 {
+		t.Fatalf("%d spans, want 5", len(durations))
+	}
+	m := median(durations)
+	t.Logf("median %v of %v", m, durations)
+	if m < want-tolerance || m > want+tolerance {
+		t.Errorf("median is %v, want %v ± %v", m, want, tolerance)
+	}
+}
