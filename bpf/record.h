@@ -85,7 +85,7 @@ struct op_config {
 	__u8 is_inline; /* rides inside the record of the operation around it */
 	__u8 recursive; /* may nest in itself */
 	__u8 class;	/* < MAX_CLASSES */
-	__u8 pad;
+	__u8 family;	/* the same for all tiers of an operation */
 };
 
 enum event_flags {

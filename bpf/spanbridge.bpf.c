@@ -104,12 +104,15 @@ static __always_inline int on_start(struct pt_regs *ctx)
 	if (!guard(spec, &hit.thread->regs, &hit.thread->guard))
 		return 0;
 	count(spec->op, COUNT_STARTS);
+	open = find_stale(hit.thread, spec->op, config->family);
+	if (open >= 0)
+		replace(hit.thread, open);
 	if (!config->recursive) {
 		open = find_frame(hit.thread, spec->op);
 		if (open >= 0)
 			replace(hit.thread, open);
 	}
-	hit.frame = push(hit.thread, spec->op, config->is_inline);
+	hit.frame = push(hit.thread, spec->op, config);
 	if (!hit.frame) {
 		count(spec->op, COUNT_OVERFLOW);
 		return 0;

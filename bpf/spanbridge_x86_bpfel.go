@@ -101,7 +101,7 @@ type ProgramsOpConfig struct {
 	IsInline  uint8
 	Recursive uint8
 	Class     uint8
-	Pad       uint8
+	Family    uint8
 }
 
 type ProgramsOpCounters struct {
@@ -141,7 +141,8 @@ type ProgramsThread struct {
 		Level     uint8
 		Owner     uint8
 		Entries   uint8
-		Pad       [2]uint8
+		Family    uint8
+		Pad       uint8
 		Values    [8]uint64
 	}
 	Entry       [32]ProgramsEntry

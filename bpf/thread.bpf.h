@@ -14,7 +14,8 @@ struct frame {
 	__u16 op;
 	__u8 is_inline;
 	/* The state of struct thread before this frame was pushed. */
-	__u8 level, owner, entries, pad[2];
+	__u8 level, owner, entries;
+	__u8 family, pad;
 	__u64 values[MAX_VALUES];
 };
 
@@ -93,6 +94,21 @@ static __always_inline int find_frame(const struct thread *thread, __u16 op)
 	return -1;
 }
 
+/*
+ * The number of the outermost open frame of the same operation by another tier,
+ * or -1. The process has changed tiers meanwhile, so its end will not be seen.
+ */
+static __always_inline int find_stale(const struct thread *thread, __u16 op, __u8 family)
+{
+	for (int i = 0; i < MAX_DEPTH; i++) {
+		if (i >= thread->depth)
+			break;
+		if (thread->frames[i].family == family && thread->frames[i].op != op)
+			return i;
+	}
+	return -1;
+}
+
 /* Takes the innermost frame from the stack. */
 static __always_inline void pop(struct thread *thread, const struct frame *frame)
 {
@@ -156,8 +172,10 @@ static __always_inline void begin_hit(struct thread *thread, struct pt_regs *ctx
 	thread->failed = 0;
 }
 
-static __always_inline struct frame *push(struct thread *thread, __u16 op, bool is_inline)
+static __always_inline struct frame *push(struct thread *thread, __u16 op,
+					  const struct op_config *config)
 {
+	bool is_inline = config->is_inline;
 	__u32 n = thread->depth;
 	struct frame *frame;
 
@@ -170,6 +188,7 @@ static __always_inline struct frame *push(struct thread *thread, __u16 op, bool 
 	frame = &thread->frames[n];
 	frame->op = op;
 	frame->is_inline = is_inline;
+	frame->family = config->family;
 	frame->seq = ++thread->next_seq;
 	frame->parent_seq = thread->open_seq;
 	frame->level = thread->level;

@@ -61,7 +61,9 @@ func (s *Session) newServed(profile *catalog.Profile, op *catalog.Operation, p *
 		misses: p.misses, sites: p.sites,
 		pids: make(map[int]bool), allowed: make(map[int]bool),
 	}
-	if err := s.objects.Ops.Put(uint32(sv.op), s.opConfig(op, p.tier)); err != nil {
+	config := s.opConfig(op, p.tier)
+	config.Family = s.familyOf(profile, op, sv.op)
+	if err := s.objects.Ops.Put(uint32(sv.op), config); err != nil {
 		return nil, fmt.Errorf("configure operation %s: %w", op.Name, err)
 	}
 	for i := range sv.sites {
@@ -74,6 +76,17 @@ func (s *Session) newServed(profile *catalog.Profile, op *catalog.Operation, p *
 	}
 	s.addOperation(bridgeOperation(profile, op, p.tier))
 	return sv, nil
+}
+
+// familyOf returns the number that all tiers of an operation share: that of the
+// first one, which is below bpf.MaxOperations.
+func (s *Session) familyOf(profile *catalog.Profile, op *catalog.Operation, number uint16) uint8 {
+	for _, other := range s.served {
+		if other.profile == profile && other.operation == op {
+			number = min(number, other.op)
+		}
+	}
+	return uint8(number)
 }
 
 func (s *Session) opConfig(op *catalog.Operation, tier *catalog.Tier) bpf.ProgramsOpConfig {
