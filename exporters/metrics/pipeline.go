@@ -72,6 +72,8 @@ type reporter struct {
 func (r *reporter) Export(ctx context.Context, rm *metricdata.ResourceMetrics) error {
 	err := r.Exporter.Export(ctx, rm)
 	switch {
+	case err != nil && !r.failing && takesNoMetrics(err):
+		r.logf("the backend takes no metrics: %v; spans are not affected", err)
 	case err != nil && !r.failing:
 		r.logf("deliver metrics: %v; retried with the next collection", err)
 	case err == nil && r.failing:

@@ -204,6 +204,39 @@ func TestADeliveryThatFailsIsLoggedOnceAndLosesNothing(t *testing.T) {
 	checkReceived(t, s.last(t))
 }
 
+func TestABackendWithoutMetricsIsSaidToBeOne(t *testing.T) {
+	web := httptest.NewServer(http.NotFoundHandler())
+	defer web.Close()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := grpc.NewServer() // of no service
+	go func() { _ = server.Serve(listener) }()
+	defer server.Stop()
+	for protocol, endpoint := range map[string]string{
+		"http/protobuf": web.URL, "grpc": "http://" + listener.Addr().String(),
+	} {
+		t.Run(protocol, func(t *testing.T) {
+			t.Setenv("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
+			t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+			var log []string
+			p, err := NewOTLP(context.Background(), testOptions(t, func(format string, args ...any) {
+				log = append(log, fmt.Sprintf(format, args...))
+			}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(p.Flush(context.Background()), p.Shutdown(context.Background())); err != nil {
+				t.Error(err)
+			}
+			if len(log) != 1 || !strings.Contains(log[0], "takes no metrics") {
+				t.Errorf("log %q, want one line that says that the backend takes no metrics", log)
+			}
+		})
+	}
+}
+
 // lineList keeps copies of the lines that it is given.
 type lineList struct {
 	lines [][]byte
