@@ -141,16 +141,13 @@ func TestSysbenchAtFullSpeedLosesNothing(t *testing.T) {
 		{"uprobe", "oltp_read_write", "auto"},
 	} {
 		t.Run(c.tier+" "+c.script+" prepared "+c.prepared, func(t *testing.T) {
-			tier := tierNamed(t, c.tier)
+			tier := oneTier(t, c.tier)
 			server := startServer(t, tier)
 			s := sysbench{server: server, script: c.script, prepared: c.prepared}
 			s.run(t, "prepare")
 			b := startBridge(t, targetArgs(server)...)
 			output := s.run(t, "run")
-			// There are too many to be kept in memory.
-			path := b.output
-			b.output = os.DevNull
-			r := b.stop()
+			r, spans := b.stopAndCount()
 			r.mustClose(t)
 			r.wantNothingLost(t)
 			sent, failed := countOf(t, output, "total"), countOf(t, output, "ignored errors")
@@ -158,8 +155,8 @@ func TestSysbenchAtFullSpeedLosesNothing(t *testing.T) {
 			if tier.failure {
 				r.wantObserved(t, map[string]any{"error.type": nil}, sent)
 			}
-			if n := countSpans(t, path); n != int(r.ledger["records"]["spans"]) {
-				t.Errorf("%d spans in the file, want %d", n, r.ledger["records"]["spans"])
+			if want := r.ledger["records"]["spans"]; uint64(spans) != want {
+				t.Errorf("%d spans in the file, want %d", spans, want)
 			}
 			t.Logf("%d queries and %d that failed in %d s, peak memory %d MiB", sent, failed, sysbenchSeconds, r.peakRSS>>20)
 			if r.peakRSS == 0 || r.peakRSS >= maxPeakRSS {
@@ -169,7 +166,7 @@ func TestSysbenchAtFullSpeedLosesNothing(t *testing.T) {
 	}
 }
 
-func tierNamed(t *testing.T, name string) tier {
+func oneTier(t *testing.T, name string) tier {
 	t.Helper()
 	for _, tier := range allTiers {
 		if tier.name == name {
@@ -217,24 +214,28 @@ func countOf(t *testing.T, output []byte, name string) int {
 	return n
 }
 
-// countSpans counts the spans of a file of OTLP JSON without keeping them.
-func countSpans(t *testing.T, path string) (n int) {
-	t.Helper()
-	f, err := os.Open(path)
+// stopAndCount is stop for more spans than should be kept in memory: it counts
+// them instead.
+func (b *runningBridge) stopAndCount() (r *result, spans int) {
+	b.t.Helper()
+	f, err := os.Open(b.output)
 	if err != nil {
-		t.Fatal(err)
+		b.t.Fatal(err)
 	}
 	defer f.Close()
+	b.output = os.DevNull
+	r = b.stop()
 	for lines := bufio.NewReaderSize(f, 1<<20); ; {
 		line, err := lines.ReadBytes('\n')
-		if bytes.HasPrefix(line, []byte(`{"resourceSpans"`)) {
-			n += bytes.Count(line, []byte(`"endTimeUnixNano"`))
-		}
-		if errors.Is(err, io.EOF) {
-			return n
-		}
-		if err != nil {
-			t.Fatal(err)
+		switch {
+		case errors.Is(err, io.EOF):
+			return r, spans
+		case err != nil:
+			b.t.Fatal(err)
+		case bytes.HasPrefix(line, []byte(`{"resourceSpans"`)):
+			spans += bytes.Count(line, []byte(`"endTimeUnixNano"`))
+		case bytes.HasPrefix(line, []byte(`{"resourceMetrics"`)):
+			r.metrics = append(r.metrics, line)
 		}
 	}
 }
