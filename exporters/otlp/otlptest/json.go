@@ -7,7 +7,9 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"unicode/utf8"
 
 	colmetricspb "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
 	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
@@ -32,6 +34,9 @@ func UnmarshalMetricsJSON(data []byte) (*colmetricspb.ExportMetricsServiceReques
 // unmarshalJSON rewrites what OTLP has of its own into protobuf's JSON mapping:
 // ids are hexadecimal instead of base64.
 func unmarshalJSON(data []byte, into proto.Message) error {
+	if !utf8.Valid(data) { // which encoding/json would repair in silence
+		return errors.New("parse JSON: not UTF-8")
+	}
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()
 	var tree any
@@ -39,7 +44,7 @@ func unmarshalJSON(data []byte, into proto.Message) error {
 		return fmt.Errorf("parse JSON: %w", err)
 	}
 	if decoder.More() {
-		return fmt.Errorf("parse JSON: data after the request")
+		return errors.New("parse JSON: data after the request")
 	}
 	if err := idsToBase64(tree); err != nil {
 		return err

@@ -22,6 +22,7 @@ func TestJSONIsReadStrictly(t *testing.T) {
 		"ids in base64":                  {wrap(`{"traceId":"AQIDBAUGBwgJCgsMDQ4PEA=="}`), false},
 		"enumerations by name":           {wrap(`{"kind":"SPAN_KIND_SERVER"}`), false},
 		"unknown members":                {wrap(`{"trace_Id":"01"}`), false},
+		"bytes that are not UTF-8":       {wrap(`{"name":"` + "\xff" + `"}`), false},
 		"two requests":                   {`{}{}`, false},
 		"half a request":                 {`{"resourceSpans":[`, false},
 		"an attribute that is named so":  {wrap(`{"attributes":[{"key":"traceId","value":{"stringValue":"xyz"}}]}`), true},
