@@ -106,11 +106,13 @@ func commonParent(nodes []node) bool {
 
 // single draws a trace that has one span.
 func (d *drawing) single(v *view) {
+	n := node{view: v}
 	l := newLayout(d.width)
+	l.fit([]node{n}, d.width)
 	d.put(dim, d.clock(v.startNs))
 	d.to(l.bar)
 	d.put(d.barStyle(v), meter(v.endNs-v.startNs, l.barCells))
-	d.head(&node{view: v}, l, v.fault)
+	d.head(&n, l, v.fault)
 	mark := v.link
 	if !v.parent.IsZero() {
 		mark = v.parentMark() + " in trace " + shortHex(v.trace[:])
@@ -154,6 +156,9 @@ func (d *drawing) head(n *node, l layout, fault string) {
 // details draws the lines that belong below a span of a larger trace.
 func (d *drawing) details(n *node, l layout) {
 	at := detail{column: l.name, branch: n.below}
+	if n.depth == 0 && n.below == "" { // no tree to stay clear of
+		at.column = l.bar
+	}
 	if n.fault != "" {
 		fault := at
 		fault.style, fault.text = red, n.fault

@@ -50,8 +50,10 @@ func singles() []bridge.Span {
 	failed.Status, failed.StatusText = bridge.StatusError, "Table 'shop.nothing' doesn't exist"
 	failed.Attrs = []bridge.Attr{bridge.String("db.response.status_code", "1146"), bridge.String("error.type", "1146"),
 		bridge.String("db.query.text", "SELECT * FROM nothing")}
+	create := at(bridge.Span{TraceID: traceID(6), SpanID: spanID(6), Name: "CREATE TABLE products", Resource: mariadb,
+		Attrs: []bridge.Attr{bridge.String("db.namespace", "shop")}}, 500*time.Millisecond, 20*time.Millisecond)
 	ping := at(bridge.Span{TraceID: traceID(5), SpanID: spanID(5), Name: "ping", Resource: mariadb}, time.Second, 800)
-	return []bridge.Span{alone, child, linked, failed, ping}
+	return []bridge.Span{alone, child, linked, failed, create, ping}
 }
 
 func TestRenderGoldens(t *testing.T) {
