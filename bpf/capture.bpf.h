@@ -126,7 +126,12 @@ static __always_inline void capture_known(struct event *event, __u32 offset, __u
 {
 	__u32 head = length, tail = 0;
 
-	event->text_length = length > 0xffffffff ? 0xffffffff : length;
+	if (length >> 32) {
+		/* No statement is that long: it is a negative number, or no length at all. */
+		event->flags |= EVENT_TEXT_FAULT;
+		return;
+	}
+	event->text_length = length;
 	if (length > text_head) {
 		head = text_head;
 		tail = length - head > TAIL_SIZE ? TAIL_SIZE : length - head;

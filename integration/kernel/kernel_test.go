@@ -147,7 +147,7 @@ func TestKernelKeepsNestedOperationsApart(t *testing.T) {
 
 func TestKernelCountsWhatDoesNotPair(t *testing.T) {
 	path := compileFixture(t, "probes.c")
-	const start = "start s:a 1 1 s:db s:user 0"
+
 	tests := []struct {
 		name     string
 		profile  string
