@@ -19,7 +19,7 @@ import (
 )
 
 // newProvider exports spans as the OTEL_EXPORTER_OTLP_* variables say, by default
-// to http://localhost:4318, and prints finished requests.
+// to http://localhost:4318, and prints requests that are done.
 func newProvider(ctx context.Context, out io.Writer) (*sdktrace.TracerProvider, error) {
 	exporter, err := otlptrace.New(ctx, newClient())
 	if err != nil {
@@ -38,16 +38,30 @@ func newProvider(ctx context.Context, out io.Writer) (*sdktrace.TracerProvider, 
 	), nil
 }
 
-// newClient chooses the transport, as the SDK's own exporters do not.
+// newClient chooses the transport, which the SDK's exporters do not. Where no
+// endpoint is named they would use TLS, to a backend on this machine.
 func newClient() otlptrace.Client {
-	protocol, ok := os.LookupEnv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL")
-	if !ok {
-		protocol = os.Getenv("OTEL_EXPORTER_OTLP_PROTOCOL")
+	named := firstEnv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT") != ""
+	if firstEnv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL") == "grpc" {
+		if named {
+			return otlptracegrpc.NewClient()
+		}
+		return otlptracegrpc.NewClient(otlptracegrpc.WithEndpointURL("http://localhost:4317"))
 	}
-	if protocol == "grpc" {
-		return otlptracegrpc.NewClient()
+	if named {
+		return otlptracehttp.NewClient()
 	}
-	return otlptracehttp.NewClient()
+	return otlptracehttp.NewClient(otlptracehttp.WithEndpointURL("http://localhost:4318/v1/traces"))
+}
+
+// firstEnv returns the first variable that is not empty.
+func firstEnv(names ...string) string {
+	for _, name := range names {
+		if v := os.Getenv(name); v != "" {
+			return v
+		}
+	}
+	return ""
 }
 
 // printer prints the trace ids of finished requests, to look them up by.

@@ -47,6 +47,7 @@ func Open(ctx context.Context, dsn string, provider trace.TracerProvider) (*Shop
 	db.SetMaxOpenConns(4)
 	s := &Shop{db: db, tracer: provider.Tracer("shop")}
 	if err := s.fill(ctx); err != nil {
+		db.Close()
 		return nil, fmt.Errorf("fill shop: %w", err)
 	}
 	return s, nil
