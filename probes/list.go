@@ -54,6 +54,9 @@ func List(t Target) ([]FileReport, error) {
 		}
 	}
 	if !found {
+		if _, err := os.Readlink(procPath(t.PID, "exe")); t.PID != 0 && os.IsPermission(err) {
+			return nil, fmt.Errorf("look at process %d: %w", t.PID, explain(err))
+		}
 		if t.Path == "" {
 			return nil, fmt.Errorf("no process %s is running", t)
 		}
