@@ -15,7 +15,7 @@ import (
 )
 
 func probesCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "probes", Short: "Look at the probes of a program"}
+	cmd := group("probes", "Look at the probes of a program")
 	var asJSON bool
 	list := &cobra.Command{
 		Use: "list NAME|PID|PATH", Short: "List every USDT probe with its sites and arguments", Args: exactArgs(1),

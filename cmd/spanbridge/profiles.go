@@ -12,7 +12,7 @@ import (
 )
 
 func profilesCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "profiles", Short: "Show and validate profiles: what spanbridge knows of a kind of server"}
+	cmd := group("profiles", "Show and validate profiles: what spanbridge knows of a kind of server")
 	cmd.AddCommand(
 		&cobra.Command{Use: "list", Short: "List the built-in profiles", Args: exactArgs(0), RunE: listProfiles},
 		&cobra.Command{Use: "show NAME", Short: "Print a profile, to start your own from", Args: exactArgs(1),

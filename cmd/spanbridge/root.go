@@ -86,6 +86,17 @@ func logf(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "spanbridge: "+format+"\n", args...)
 }
 
+// group is a command that only holds others. Cobra shows the help of such a
+// command, and succeeds, whatever its arguments.
+func group(name, short string) *cobra.Command {
+	return &cobra.Command{Use: name, Short: short, RunE: func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return usageError("unknown command %q for %q", args[0], cmd.CommandPath())
+		}
+		return cmd.Help()
+	}}
+}
+
 // exactArgs is cobra.ExactArgs with the exit code for wrong usage.
 func exactArgs(n int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
