@@ -44,6 +44,16 @@ struct {
 	__type(value, __u8);
 } targets SEC(".maps");
 
+/* For layout_test.go: BTF describes only enumerations that data is made of. */
+const volatile struct {
+	enum arg_kind arg_kind;
+	enum capture_type capture_type;
+	enum capture_role capture_role;
+	enum spec_flags spec_flags;
+	enum event_flags event_flags;
+	enum counter counter;
+} enumerations;
+
 static __always_inline const struct spec *spec_of(struct pt_regs *ctx)
 {
 	__u32 index = bpf_get_attach_cookie(ctx);

@@ -181,6 +181,7 @@ const (
 	ProgramsProgProcessExec   = "process_exec"
 	ProgramsProgStart         = "start"
 	ProgramsProgThreadExit    = "thread_exit"
+	ProgramsVarEnumerations   = "enumerations"
 	ProgramsVarTextHead       = "text_head"
 	ProgramsVarWakeShift      = "wake_shift"
 )
@@ -259,8 +260,9 @@ type ProgramsMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type ProgramsVariableSpecs struct {
-	TextHead  *ebpf.VariableSpec `ebpf:"text_head"`
-	WakeShift *ebpf.VariableSpec `ebpf:"wake_shift"`
+	Enumerations *ebpf.VariableSpec `ebpf:"enumerations"`
+	TextHead     *ebpf.VariableSpec `ebpf:"text_head"`
+	WakeShift    *ebpf.VariableSpec `ebpf:"wake_shift"`
 }
 
 // ProgramsObjects contains all objects after they have been loaded into the kernel.
@@ -322,8 +324,9 @@ func (m *ProgramsMaps) Close() error {
 //
 // It can be passed to LoadProgramsObjects or ebpf.CollectionSpec.LoadAndAssign.
 type ProgramsVariables struct {
-	TextHead  *ebpf.Variable `ebpf:"text_head"`
-	WakeShift *ebpf.Variable `ebpf:"wake_shift"`
+	Enumerations *ebpf.Variable `ebpf:"enumerations"`
+	TextHead     *ebpf.Variable `ebpf:"text_head"`
+	WakeShift    *ebpf.Variable `ebpf:"wake_shift"`
 }
 
 // ProgramsPrograms contains all programs after they have been loaded into the kernel.
