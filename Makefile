@@ -26,7 +26,7 @@ help: ## this list
 demo: ## a private MariaDB, a traced application, the bridge, and the trace they make
 	@scripts/install-deps.sh $(DEMO_DEPS)
 	@$(MAKE) --no-print-directory build plugin
-	$(SUDO) $(BUILD)/spanbridge demo
+	$(SUDO) $(BUILD)/spanbridge demo --plugin $(PLUGIN)
 
 .PHONY: test
 test: deps build test-unit plugin mariadb-dtrace backends test-integration ## everything: installs what it needs, builds, runs all tests
