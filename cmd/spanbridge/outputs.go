@@ -81,21 +81,7 @@ func (o *outputs) add(ctx context.Context, out output) error {
 	pipeline := metrics.PipelineOptions{Producer: o.producer, Resource: o.resource, Logf: logf}
 	switch out.kind {
 	case "otlp":
-		cfg, err := otlp.FromEnv(os.LookupEnv)
-		if err != nil {
-			return usageError("%v", err)
-		}
-		cfg.Version, cfg.Logf = version, logf
-		exporter, err := otlp.New(cfg, tally)
-		if err != nil {
-			return err
-		}
-		o.use("otlp", exporter, tally)
-		p, err := metrics.NewOTLP(ctx, pipeline)
-		if err != nil {
-			return err
-		}
-		o.stops = append(o.stops, p.Shutdown)
+		return o.addOTLP(ctx, tally, pipeline)
 	case "console":
 		o.use("console", console.New(os.Stdout, terminal(os.Stdout), tally), tally)
 	case "file":
@@ -114,6 +100,32 @@ func (o *outputs) add(ctx context.Context, out output) error {
 		logf("metrics at http://%s/metrics", server.Addr())
 		o.stops = append(o.stops, server.Shutdown)
 	}
+	return nil
+}
+
+// addOTLP starts the two pipelines to a receiver. As everywhere in
+// OpenTelemetry, OTEL_TRACES_EXPORTER and OTEL_METRICS_EXPORTER can be "none".
+func (o *outputs) addOTLP(ctx context.Context, tally *bridge.Tally, pipeline metrics.PipelineOptions) error {
+	if os.Getenv("OTEL_TRACES_EXPORTER") != "none" {
+		cfg, err := otlp.FromEnv(os.LookupEnv)
+		if err != nil {
+			return usageError("%w", err)
+		}
+		cfg.Version, cfg.Logf = version, logf
+		exporter, err := otlp.New(cfg, tally)
+		if err != nil {
+			return err
+		}
+		o.use("otlp", exporter, tally)
+	}
+	if os.Getenv("OTEL_METRICS_EXPORTER") == "none" {
+		return nil
+	}
+	p, err := metrics.NewOTLP(ctx, pipeline)
+	if err != nil {
+		return err
+	}
+	o.stops = append(o.stops, p.Shutdown)
 	return nil
 }
 

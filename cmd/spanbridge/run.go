@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"go.opentelemetry.io/otel"
 
 	"github.com/spanbridge/spanbridge/bridge"
 	"github.com/spanbridge/spanbridge/bridge/clock"
@@ -103,6 +104,8 @@ func run(ctx context.Context, settings *config, readyFD int) error {
 }
 
 func openPipeline(ctx context.Context, settings *config) (*pipeline, error) {
+	// What OpenTelemetry's SDK cannot return as an error.
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { logf("%v", err) }))
 	cfg, err := settings.probesConfig()
 	if err != nil {
 		return nil, err
