@@ -6,12 +6,14 @@ package integration
 
 import (
 	"cmp"
+	"fmt"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -48,13 +50,25 @@ type shopping struct {
 	report    string   // the trace id of the request that fails
 }
 
-// goShopping builds examples/goapp and runs it to its end. It exports as the
-// environment says.
+// goappBinary is built once, beside the bridge.
+var goappBinary = sync.OnceValues(func() (string, error) {
+	bridge, err := bridgeBinary()
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(filepath.Dir(bridge), "goapp")
+	if out, err := exec.Command("go", "build", "-o", path, "../examples/goapp").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build goapp: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// goShopping runs examples/goapp to its end. It exports as the environment says.
 func goShopping(t *testing.T, server *servers.Server) shopping {
 	t.Helper()
-	app := filepath.Join(t.TempDir(), "goapp")
-	if out, err := exec.Command("go", "build", "-o", app, "../examples/goapp").CombinedOutput(); err != nil {
-		t.Fatalf("build goapp: %v\n%s", err, out)
+	app, err := goappBinary()
+	if err != nil {
+		t.Fatal(err)
 	}
 	out, err := exec.CommandContext(t.Context(), app, "-dsn", server.DSN,
 		"-requests", strconv.Itoa(checkouts)).CombinedOutput()
