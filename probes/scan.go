@@ -118,6 +118,9 @@ func (s *Session) reconcile() error {
 			errs = append(errs, s.settle(sv))
 		}
 	}
+	for _, o := range s.seen {
+		s.tell(o)
+	}
 	s.publishReport()
 	return errors.Join(errs...)
 }
@@ -153,7 +156,6 @@ func (s *Session) want(o *observed) error {
 		o.served = append(o.served, sv)
 	}
 	s.learn(o)
-	s.tell(o)
 	return nil
 }
 

@@ -68,7 +68,7 @@ func demo(ctx context.Context, plugin string, export bool) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(serveRequests(ctx, app, server.DSN), app.provider.ForceFlush(ctx)); err != nil {
+	if err := serveRequests(ctx, app, server.DSN); err != nil {
 		return err
 	}
 	done, cancel := context.WithCancel(ctx)
@@ -76,7 +76,13 @@ func demo(ctx context.Context, plugin string, export bool) (err error) {
 	if err := p.carry(done); err != nil {
 		return err
 	}
-	return showDemo(append(app.spans(), kept.spans...), export)
+	if err := showDemo(append(app.spans(), kept.spans...), export); err != nil {
+		return err
+	}
+	if err := app.provider.Shutdown(ctx); err != nil {
+		return fmt.Errorf("export the application's spans: %w", err)
+	}
+	return nil
 }
 
 // serveRequests is the application at work.
@@ -122,8 +128,8 @@ func showDemo(all []bridge.Span, export bool) error {
 	if err := console.Render(os.Stdout, drawn, terminal(os.Stdout)); err != nil {
 		return err
 	}
-	fmt.Printf("\nservice %q is the application, instrumented with otelsql; %q are %d spans that spanbridge took\n"+
-		"from inside the server. Literals are replaced by ?.\n", shopService, "mariadb", adopted)
+	fmt.Printf("\nThe spans of %q are the application's own, made by otelsql. %d spans of \"mariadb\"\n"+
+		"were taken from inside the server. Literals are replaced by ?.\n", shopService, adopted)
 	if !export {
 		fmt.Printf("\nTo see them in your own Jaeger, Tempo or Collector:\n" +
 			"  OTEL_EXPORTER_OTLP_ENDPOINT=http://HOST:4318 spanbridge demo --export\n" +

@@ -5,19 +5,17 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/spanbridge/spanbridge/bridge"
+	"github.com/spanbridge/spanbridge/examples/goapp/shop"
 )
 
 const shopService = "shop"
@@ -56,11 +54,7 @@ func newApplication(ctx context.Context, export bool) (*application, error) {
 		sdktrace.WithResource(resource.NewSchemaless(attribute.String("service.name", shopService))),
 	}
 	if export {
-		client := otlptracehttp.NewClient()
-		if protocol := os.Getenv("OTEL_EXPORTER_OTLP_PROTOCOL"); protocol == "grpc" {
-			client = otlptracegrpc.NewClient()
-		}
-		exporter, err := otlptrace.New(ctx, client)
+		exporter, err := otlptrace.New(ctx, shop.NewClient())
 		if err != nil {
 			return nil, fmt.Errorf("export the application's spans: %w", err)
 		}

@@ -6,22 +6,21 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/spanbridge/spanbridge/examples/goapp/shop"
 )
 
 // newProvider exports spans as the OTEL_EXPORTER_OTLP_* variables say, by default
 // to http://localhost:4318, and prints requests that are done.
 func newProvider(ctx context.Context, out io.Writer) (*sdktrace.TracerProvider, error) {
-	exporter, err := otlptrace.New(ctx, newClient())
+	exporter, err := otlptrace.New(ctx, shop.NewClient())
 	if err != nil {
 		return nil, fmt.Errorf("set up export of spans: %w", err)
 	}
@@ -36,32 +35,6 @@ func newProvider(ctx context.Context, out io.Writer) (*sdktrace.TracerProvider, 
 		sdktrace.WithSpanProcessor(printer{out}),
 		sdktrace.WithResource(described),
 	), nil
-}
-
-// newClient chooses the transport, which the SDK's exporters do not. Where no
-// endpoint is named they would use TLS, to a backend on this machine.
-func newClient() otlptrace.Client {
-	named := firstEnv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT") != ""
-	if firstEnv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL") == "grpc" {
-		if named {
-			return otlptracegrpc.NewClient()
-		}
-		return otlptracegrpc.NewClient(otlptracegrpc.WithEndpointURL("http://localhost:4317"))
-	}
-	if named {
-		return otlptracehttp.NewClient()
-	}
-	return otlptracehttp.NewClient(otlptracehttp.WithEndpointURL("http://localhost:4318/v1/traces"))
-}
-
-// firstEnv returns the first variable that is not empty.
-func firstEnv(names ...string) string {
-	for _, name := range names {
-		if v := os.Getenv(name); v != "" {
-			return v
-		}
-	}
-	return ""
 }
 
 // printer prints the trace ids of finished requests, to look them up by.
