@@ -204,29 +204,48 @@ static __always_inline void capture_text(struct hit *hit, const struct capture *
 		capture_known(event, offset, address, length);
 }
 
+static __always_inline bool wanted(const struct hit *hit, const struct capture *c)
+{
+	__u64 guard = hit->thread->guard;
+
+	return !c->when || (guard < 64 && c->when >> guard & 1);
+}
+
 /* A callback: as the body of a loop it would be verified once for each capture. */
 static long capture_one(__u32 i, struct hit *hit)
 {
-	__u64 guard = hit->thread->guard;
 	const struct capture *c;
 
 	if (i >= MAX_CAPTURES)
 		return 1;
 	c = &hit->spec->capture[i];
-	if (c->when && !(guard < 64 && c->when >> guard & 1))
+	if (!wanted(hit, c))
 		return 0;
 	if (c->type == CAPTURE_INT)
 		capture_int(hit, c);
 	else if (c->type == CAPTURE_STRING)
 		capture_string(hit, c);
-	else
-		capture_text(hit, c);
 	return 0;
 }
 
-static __always_inline void capture_all(struct hit *hit)
+/* Captures integers and strings. */
+static __always_inline void capture_values(struct hit *hit)
 {
 	bpf_loop(hit->spec->captures, capture_one, hit, 0);
+}
+
+/* Captures the text, which is the site's last capture if it has one. */
+static __always_inline void capture_last(struct hit *hit)
+{
+	__u32 last = hit->spec->captures - 1;
+	const struct capture *c;
+
+	opaque(last);
+	if (last >= MAX_CAPTURES)
+		return;
+	c = &hit->spec->capture[last];
+	if (c->type == CAPTURE_TEXT && wanted(hit, c))
+		capture_text(hit, c);
 }
 
 #endif

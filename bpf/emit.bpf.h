@@ -108,19 +108,22 @@ static __always_inline struct event *event_of(const struct frame *frame, struct 
 	return event;
 }
 
-static __always_inline void emit(struct thread *thread, const struct frame *frame,
-				 struct event *event, __u64 end_ns, bool failed)
+static __always_inline void emit(struct hit *hit, __u64 end_ns)
 {
+	struct thread *thread = hit->thread;
+	struct event *event = hit->event;
+
 	if (!event) {
-		begin_event(&thread->bare, frame);
+		begin_event(&thread->bare, hit->frame);
 		thread->bare.flags = EVENT_NO_TEXT;
-		fill(&thread->bare, frame, end_ns, failed);
+		fill(&thread->bare, hit->frame, end_ns, thread->failed);
 		submit(&thread->bare, 0);
 		return;
 	}
+	capture_last(hit);
 	event = checked(event);
-	fill(event, frame, end_ns, failed);
-	append_entries(thread, frame, event);
+	fill(event, hit->frame, end_ns, thread->failed);
+	append_entries(thread, hit->frame, event);
 	if (event->used > DATA_SIZE) {
 		count(event->op, COUNT_KERNEL_ERRORS);
 		return;

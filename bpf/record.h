@@ -75,7 +75,7 @@ struct spec {
 	__u32 captures;
 	__u64 when; /* bit n: guard value n opens the operation; 0: no guard */
 	struct arg guard;
-	struct capture capture[MAX_CAPTURES];
+	struct capture capture[MAX_CAPTURES]; /* a text comes last */
 };
 
 /* What holds for an operation wherever it is seen. */

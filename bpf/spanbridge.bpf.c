@@ -137,7 +137,8 @@ static __always_inline int on_start(struct pt_regs *ctx)
 		if (hit.event)
 			begin_event(hit.event, hit.frame);
 	}
-	capture_all(&hit);
+	capture_values(&hit);
+	capture_last(&hit);
 	hit.frame->start_ns = hit.thread->real_start_ns ?: bpf_ktime_get_ns();
 	return 0;
 }
@@ -147,6 +148,7 @@ static __always_inline bool chosen(const struct op_config *config)
 	return config->sample == 0xffffffff || bpf_get_prandom_u32() <= config->sample;
 }
 
+/* Decides first and reads the text then: only of operations that are sent. */
 static __always_inline void finish(struct hit *hit, const struct op_config *config, __u64 end_ns)
 {
 	struct thread *thread = hit->thread;
@@ -170,7 +172,7 @@ static __always_inline void finish(struct hit *hit, const struct op_config *conf
 	} else if (!thread->failed && !chosen(config)) {
 		count(op, COUNT_SAMPLED);
 	} else {
-		emit(thread, hit->frame, hit->event, end_ns, thread->failed);
+		emit(hit, end_ns);
 	}
 }
 
@@ -217,7 +219,7 @@ static __always_inline int on_done(struct pt_regs *ctx)
 	if (!hit.key)
 		return 0;
 	hit.event = event_of(hit.frame, record_buffer(task, level, 0));
-	capture_all(&hit);
+	capture_values(&hit);
 	count(spec->op, COUNT_PAIRED);
 	finish(&hit, config, end_ns);
 	pop(hit.thread, hit.frame);
