@@ -60,6 +60,9 @@ func (s *Session) Counts() ([]bridge.OpCounts, error) {
 	return all, nil
 }
 
+// countPoints is COUNT_POINTS of record.h.
+const countPoints = 2
+
 const numCounters = int(unsafe.Sizeof(bpf.ProgramsOpCounters{}) / 8)
 
 // opCounts names the counters; the order is that of enum counter in record.h.
@@ -102,7 +105,8 @@ func (s *Session) openOperations() ([]uint64, error) {
 	return counts, nil
 }
 
-// Histograms reads the durations that the kernel side has counted.
+// Histograms reads the durations that the kernel side has counted, and the
+// numbers of single events.
 func (s *Session) Histograms() ([]bridge.HistogramPoint, error) {
 	var points []bridge.HistogramPoint
 	var key bpf.ProgramsHistogramKey
@@ -123,6 +127,26 @@ func (s *Session) Histograms() ([]bridge.HistogramPoint, error) {
 	}
 	if err := it.Err(); err != nil && !errors.Is(err, ebpf.ErrIterationAborted) {
 		return nil, fmt.Errorf("read histograms: %w", err)
+	}
+	return s.appendEvents(points)
+}
+
+// appendEvents adds the counts of point operations, which are not kept apart
+// by process: their TGID is 0.
+func (s *Session) appendEvents(points []bridge.HistogramPoint) ([]bridge.HistogramPoint, error) {
+	for i, op := range s.operations() {
+		if !op.Point {
+			continue
+		}
+		var perCPU []bpf.ProgramsOpCounters
+		if err := s.objects.Counters.Lookup(uint32(i), &perCPU); err != nil {
+			return nil, fmt.Errorf("read counters: %w", err)
+		}
+		point := bridge.HistogramPoint{Op: uint16(i)}
+		for _, c := range perCPU {
+			point.Count += c.N[countPoints]
+		}
+		points = append(points, point)
 	}
 	return points, nil
 }

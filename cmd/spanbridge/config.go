@@ -87,12 +87,13 @@ var unknownField = regexp.MustCompile(`field (\S+) not found in type \S+`)
 
 // yamlFaults puts what the YAML package found into words for people.
 func yamlFaults(err error) (faults []string) {
-	var all *yaml.TypeError
+	var all *yaml.LoadErrors
 	if !errors.As(err, &all) {
 		return []string{strings.TrimPrefix(err.Error(), "yaml: ")}
 	}
 	for _, fault := range all.Errors {
-		faults = append(faults, unknownField.ReplaceAllString(fault, `unknown setting "$1"`))
+		message := unknownField.ReplaceAllString(fault.Message, `unknown setting "$1"`)
+		faults = append(faults, fmt.Sprintf("line %d: %s", fault.Mark.Line, message))
 	}
 	return faults
 }

@@ -103,6 +103,9 @@ func (p *pipeline) ledgerRows() []metrics.LedgerRow {
 	}
 	for i := range l.Ops {
 		c := &l.Ops[i]
+		if p.session.Operation(c.Op).Point {
+			continue // their counter is a metric of its own
+		}
 		op := bridge.String("spanbridge.operation", l.Names[i])
 		add("spanbridge.operations.open", "{operation}", "Operations begun and not ended.", c.Open, false, op)
 		for outcome, n := range map[string]uint64{
