@@ -6,7 +6,7 @@
 # Debian configures MariaDB without -DENABLE_DTRACE=ON, so its server carries no
 # stapsdt notes. This script builds the source version of the installed
 # mariadb-server-core, the target mariadbd only, into
-#   ${XDG_CACHE_HOME:-~/.cache}/spanbridge/mariadb-dtrace/<source version without epoch>/
+#   ${XDG_CACHE_HOME:-~/.cache}/spanbridge/mariadb-dtrace/<source version>/
 # with the message and character set files that it needs to start, and points
 # the link "current" at it. Where the archive lists that version but does not
 # hold its files, the newest other source of the same series is built instead.
@@ -134,8 +134,9 @@ check_probes() {
 }
 
 install_result() {
-	# Without the epoch: a colon in a path breaks probe addresses (usdt:PATH:…).
+	# Probe addresses (usdt:PATH:…) bear no colon in a path, bpftrace's no plus either.
 	local out="$work/out" name="${version#*:}"
+	name="${name//[+~]/-}"
 	mkdir -p "$out/share/english"
 	strip -o "$out/mariadbd" "$work/build/sql/mariadbd"
 	cp "$work/build/sql/share/english/errmsg.sys" "$out/share/english/"
