@@ -80,7 +80,7 @@ func TestHostileStatementsGiveOneValidSpanEach(t *testing.T) {
 		sink := strictSink(t)
 		s := w.server(t)
 		db := openPool(t, s)
-		b := startBridge(t, "--target", pidOf(s), "--export", "otlp")
+		b := startBridge(t, "--target", pidOf(s), "--export", "otlp", "--detail", "query")
 		all := hostileStatements()
 		for _, h := range all {
 			rows, err := db.QueryContext(t.Context(), h.text) // the server may refuse it
@@ -188,9 +188,15 @@ func TestNoLiteralOfTheCorpusLeavesTheHost(t *testing.T) {
 		r := b.stop()
 		r.mustClose(t)
 		accepted(t, sink, r)
-		t.Logf("%d statements, %d spans, %d bytes drawn", len(statements), len(r.spans), len(r.stdout))
-		if len(r.spans) < len(statements) || len(r.stdout) < 30*len(statements) {
-			t.Errorf("%d spans and %d bytes drawn of %d statements", len(r.spans), len(r.stdout), len(statements))
+		texts := 0
+		for i := range r.spans {
+			if r.spans[i].text() != "" {
+				texts++
+			}
+		}
+		t.Logf("%d statements, %d spans with a text, %d bytes drawn", len(statements), texts, len(r.stdout))
+		if texts < len(statements)*9/10 || len(r.stdout) < 30*len(statements) {
+			t.Errorf("%d texts and %d bytes drawn of %d statements", texts, len(r.stdout), len(statements))
 		}
 		findMarks(t, "standard output", r.stdout)
 		findMarks(t, "standard error", r.stderr)

@@ -91,7 +91,7 @@ func TestOnlyTheProcessAskedForIsSeen(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
 		one, other := w.server(t), w.server(t)
 		oneDB, otherDB := openPool(t, one), openPool(t, other)
-		b := startBridge(t, "--target", pidOf(one))
+		b := startBridge(t, "--target", pidOf(one), "--detail", "query")
 		for range 10 {
 			mustExec(t, oneDB, "SELECT 1 AS mine")
 			mustExec(t, otherDB, "SELECT 1 AS not_mine")
