@@ -1,6 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package bpf holds the eBPF programs, the layouts that they share with user
-// space, and the generated bindings. It holds no policy: which probes exist and
-// what they mean is compiled into specs by package probes.
+// space, and the generated bindings.
+//
+// The programs pair the start and the end of operations in the thread that hits
+// the probes, count them, and send one record for each operation that is wanted.
+// They read the memory of the traced process and never write it. They hold no
+// policy: which probes exist and what they mean is compiled into specs by
+// package probes.
+//
+// They need Linux 6.1 with BTF. From 6.6 all sites of a program are attached by
+// one link (uprobe_multi); from 6.12 strings are read by bpf_copy_from_user_str.
+// Both have a fallback, chosen when the programs are loaded.
+//
+// The C files, in the order in which to read them:
+//
+//	record.h          what both sides share
+//	ledger.bpf.h      counters and duration histograms
+//	args.bpf.h        the value of a probe's argument
+//	thread.bpf.h      the open operations of a thread
+//	capture.bpf.h     integers, strings and text of an operation
+//	emit.bpf.h        the record of a finished operation
+//	spanbridge.bpf.c  the programs
 package bpf
