@@ -5,7 +5,9 @@
 package integration
 
 import (
+	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -71,16 +73,16 @@ func testProcedure(t *testing.T, tier tier, server *servers.Server) {
 	}
 }
 
-// phasesOf are the names of the inner spans that are under a span, however deep,
-// in the order in which they began. One that is not within the time of what it
-// is under fails the test.
+// phasesOf are the names of the inner spans that are under a span, indented by how
+// deep, in the order in which they began. One that is not within the time of what
+// it is under fails the test.
 func phasesOf(t *testing.T, all []otlpSpan, root *otlpSpan) []string {
 	t.Helper()
 	byID := make(map[string]*otlpSpan)
 	for i := range all {
 		byID[all[i].SpanID] = &all[i]
 	}
-	var found []*otlpSpan
+	depth := make(map[*otlpSpan]int)
 	for i := range all {
 		s := &all[i]
 		if s.Kind != kindInternal {
@@ -94,17 +96,18 @@ func phasesOf(t *testing.T, all []otlpSpan, root *otlpSpan) []string {
 		if s.TraceID != up.TraceID || s.Start < up.Start || s.End > up.End {
 			t.Errorf("%s [%d, %d] is not within %s [%d, %d]", s.Name, s.Start, s.End, up.Name, up.Start, up.End)
 		}
+		steps := 0
 		for up != nil && up != root {
 			up = byID[up.Parent]
+			steps++
 		}
 		if up == root {
-			found = append(found, s)
+			depth[s] = steps
 		}
 	}
-	slices.SortFunc(found, func(a, b *otlpSpan) int { return int(a.Start - b.Start) })
 	var names []string
-	for _, s := range found {
-		names = append(names, s.Name)
+	for _, s := range slices.SortedFunc(maps.Keys(depth), func(a, b *otlpSpan) int { return int(a.Start - b.Start) }) {
+		names = append(names, strings.Repeat("  ", depth[s])+s.Name)
 	}
 	return names
 }
@@ -123,7 +126,7 @@ func testPhases(t *testing.T, tier tier, server *servers.Server) {
 			var want [][]string
 			switch {
 			case tier.name == "usdt" && detail == "phases":
-				want = [][]string{{"parse", "execute", "filesort"}, {"parse", "execute"}, {"parse"}}
+				want = [][]string{{"parse", "execute", "  filesort"}, {"parse", "execute"}, {"parse"}}
 			default:
 				want = [][]string{nil, nil, nil}
 			}
