@@ -4,7 +4,7 @@
 # Debian packages: what the demo needs, and what the tests need besides.
 DEMO_DEPS := ca-certificates gcc libc6-dev libmariadbd-dev mariadb-client-core \
 	mariadb-server-core systemtap-sdt-dev
-TEST_DEPS := $(DEMO_DEPS) binutils bpftrace clang git libbpf-dev llvm postgresql python3 sysbench
+TEST_DEPS := $(DEMO_DEPS) binutils bpftool bpftrace clang git libbpf-dev llvm postgresql python3 sysbench
 
 BUILD := build
 PLUGIN := $(BUILD)/spanbridge_usdt.so

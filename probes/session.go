@@ -176,9 +176,7 @@ func (s *Session) hook() error {
 func (s *Session) Close() error {
 	var errs []error
 	s.closeOnce.Do(func() {
-		for _, sv := range s.served {
-			errs = append(errs, sv.detach())
-		}
+		errs = append(errs, s.detachAll())
 		for _, l := range s.hooks {
 			errs = append(errs, l.Close())
 		}
@@ -196,12 +194,23 @@ func (s *Session) Close() error {
 // Drain detaches every probe and lets Next deliver what is in the ring buffer
 // and then io.EOF. Watch must have returned.
 func (s *Session) Drain() error {
-	var errs []error
-	for _, sv := range s.served {
-		errs = append(errs, sv.detach())
-	}
+	err := s.detachAll()
 	s.draining.Store(true)
-	return errors.Join(append(errs, s.reader.Flush())...)
+	return errors.Join(err, s.reader.Flush())
+}
+
+// detachAll detaches all operations at the same time: to remove a link the
+// kernel waits until no program of it runs any more.
+func (s *Session) detachAll() error {
+	results := make(chan error, len(s.served))
+	for _, sv := range s.served {
+		go func() { results <- sv.detach() }()
+	}
+	var errs []error
+	for range s.served {
+		errs = append(errs, <-results)
+	}
+	return errors.Join(errs...)
 }
 
 // Watch keeps up with processes that start, end, are replaced or load

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"go.opentelemetry.io/otel"
+	"golang.org/x/sys/unix"
 
 	"github.com/spanbridge/spanbridge/bridge"
 	"github.com/spanbridge/spanbridge/bridge/clock"
@@ -42,6 +43,9 @@ At the end the ledger says what became of every probe hit.`,
 		}
 		if err := settings.validate(); err != nil {
 			return &exitError{exitUsage, err}
+		}
+		if _, err := unix.FcntlInt(uintptr(readyFD), unix.F_GETFD, 0); readyFD >= 0 && err != nil {
+			return usageError("--ready-fd %d: %w", readyFD, err)
 		}
 		return run(cmd.Context(), &settings, readyFD)
 	}
@@ -155,9 +159,6 @@ func (p *pipeline) announce(readyFD int) error {
 		return nil
 	}
 	f := os.NewFile(uintptr(readyFD), "ready-fd")
-	if f == nil {
-		return usageError("--ready-fd %d is no file descriptor", readyFD)
-	}
 	defer f.Close()
 	if _, err := fmt.Fprintln(f, line); err != nil {
 		return fmt.Errorf("write to --ready-fd %d: %w", readyFD, err)
