@@ -64,8 +64,8 @@ static __always_inline __u64 reg(const struct regs *regs, __u32 number)
 static __always_inline int read_user(__u64 *value, __u32 size, __u64 address)
 {
 	*value = 0;
-	if (size < 1 || size > 8)
-		size = 8;
+	/* From 1 to 8, in a way that Linux 6.1 can follow. */
+	size = ((size - 1) & 7) + 1;
 	return bpf_copy_from_user(value, size, (const void *)address);
 }
 

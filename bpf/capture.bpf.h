@@ -120,6 +120,15 @@ static __always_inline void capture_string(struct hit *hit, const struct capture
 	event->used = offset + n - 1;
 }
 
+/* The verifier wants the test of a size right before its use. */
+static __always_inline long read_bytes(char *to, __u32 size, __u32 max, __u64 address)
+{
+	opaque(size);
+	if (size > max)
+		return -1;
+	return bpf_copy_from_user(to, size, (const void *)address);
+}
+
 /* A text of known length: its head, and its last bytes if it is longer. */
 static __always_inline void capture_known(struct event *event, __u32 offset, __u64 address,
 					  __u64 length)
@@ -137,16 +146,12 @@ static __always_inline void capture_known(struct event *event, __u32 offset, __u
 		tail = length - head > TAIL_SIZE ? TAIL_SIZE : length - head;
 		event->flags |= EVENT_TEXT_CUT;
 	}
-	opaque(head);
-	opaque(tail);
-	if (head > text_head || tail > TAIL_SIZE)
-		return;
-	if (head && bpf_copy_from_user(data_of(event) + offset, head, (const void *)address)) {
+	if (read_bytes(data_of(event) + offset, head, text_head, address)) {
 		event->flags |= EVENT_TEXT_FAULT;
 		return;
 	}
-	if (tail && bpf_copy_from_user(data_of(event) + offset + head, tail,
-				       (const void *)(address + length - tail))) {
+	if (tail &&
+	    read_bytes(data_of(event) + offset + head, tail, TAIL_SIZE, address + length - tail)) {
 		event->flags |= EVENT_TEXT_FAULT;
 		tail = 0;
 	}

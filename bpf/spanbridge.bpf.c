@@ -129,8 +129,6 @@ static __always_inline int on_start(struct pt_regs *ctx)
 	}
 	level = level_of(hit.frame);
 	hit.key = key_at(hit.thread, level);
-	if (!hit.key)
-		return 0;
 	if (!config->is_inline) {
 		inherit_namespace(hit.thread, hit.key, level);
 		hit.event = record_buffer(task, level, BPF_LOCAL_STORAGE_GET_F_CREATE);
@@ -216,8 +214,6 @@ static __always_inline int on_done(struct pt_regs *ctx)
 	hit.frame = &hit.thread->frames[open];
 	level = level_of(hit.frame);
 	hit.key = key_at(hit.thread, level);
-	if (!hit.key)
-		return 0;
 	hit.event = event_of(hit.frame, record_buffer(task, level, 0));
 	capture_values(&hit);
 	count(spec->op, COUNT_PAIRED);

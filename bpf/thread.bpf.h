@@ -217,22 +217,18 @@ static __always_inline struct histogram_key *key_at(struct thread *thread, __u32
 	if (level >= MAX_LEVELS)
 		level = MAX_LEVELS - 1;
 	opaque(level);
-	return level < MAX_LEVELS ? &thread->key[level] : 0;
+	return &thread->key[level & (MAX_LEVELS - 1)];
 }
 
 /* A nested operation is in the namespace of what is around it, until it tells its own. */
 static __always_inline void inherit_namespace(struct thread *thread, struct histogram_key *key,
 					      __u32 level)
 {
-	struct histogram_key *outer;
-
-	if (!level) {
+	if (level)
+		__builtin_memcpy(key->namespace, key_at(thread, level - 1)->namespace,
+				 NAMESPACE_SIZE);
+	else
 		__builtin_memset(key->namespace, 0, NAMESPACE_SIZE);
-		return;
-	}
-	outer = key_at(thread, level - 1);
-	if (outer)
-		__builtin_memcpy(key->namespace, outer->namespace, NAMESPACE_SIZE);
 }
 
 #endif
