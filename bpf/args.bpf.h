@@ -147,7 +147,8 @@ static __always_inline long read_user_string(char *dst, __u32 size, __u64 addres
 			break;
 		n = bpf_probe_read_user_str(dst, size, (const void *)address);
 	}
-	return n;
+	/* Of an empty string older kernels return 0 (mm/maccess.c). */
+	return n ? n : 1;
 }
 
 #endif
