@@ -89,10 +89,8 @@ static __always_inline void capture_string(struct hit *hit, const struct capture
 	__u64 address = 0;
 	long n;
 
-	if (c->role == ROLE_NAMESPACE) {
+	if (c->role == ROLE_NAMESPACE)
 		__builtin_memset(hit->key->namespace, 0, NAMESPACE_SIZE);
-		mark(hit, EVENT_NAMESPACE);
-	}
 	if (read_arg(&c->arg, &hit->thread->regs, &address)) {
 		mark(hit, EVENT_FAULT);
 		return;

@@ -36,7 +36,6 @@ func TestRecordFlagsAreTheSameOnBothSides(t *testing.T) {
 	want := map[string]int{
 		"Failed": int(bridge.FlagFailed), "TextCut": int(bridge.FlagTextCut), "TextFault": int(bridge.FlagTextFault),
 		"Fault": int(bridge.FlagFault), "NoText": int(bridge.FlagNoText), "HasText": int(bridge.FlagHasText),
-		"Namespace": int(bridge.FlagNamespace),
 	}
 	if diff := cmp.Diff(want, enum(t, "event_flags", "EVENT_")); diff != "" {
 		t.Errorf("flags (-Go +C):\n%s", diff)

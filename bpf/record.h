@@ -95,7 +95,6 @@ enum event_flags {
 	EVENT_FAULT = 1 << 3,
 	EVENT_NO_TEXT = 1 << 4,
 	EVENT_HAS_TEXT = 1 << 5,
-	EVENT_NAMESPACE = 1 << 6,
 };
 
 /* A finished inner operation. */

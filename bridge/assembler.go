@@ -95,6 +95,9 @@ func (a *Assembler) Counts() RecordCounts { return *a.published.Load() }
 // one around it is known, since that one carries the trace context.
 func (a *Assembler) Add(r *Record) {
 	a.counts.Received++
+	if r.Flags&(FlagFault|FlagTextFault) != 0 {
+		a.counts.Faulty++
+	}
 	op := a.dir.Operation(r.Op)
 	if op == nil {
 		a.counts.Unknown++

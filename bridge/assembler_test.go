@@ -197,6 +197,16 @@ func TestUnknownOperationIsCounted(t *testing.T) {
 	}
 }
 
+func TestUnreadableMemoryIsCountedOncePerRecord(t *testing.T) {
+	a := newAssembler(AssemblerConfig{})
+	a.Add(query("SELECT 1"))
+	a.Add(query("", func(r *Record) { r.Flags |= FlagTextFault | FlagFault }))
+	a.Reset()
+	if diff := cmp.Diff(RecordCounts{Received: 2, Assembled: 2, Faulty: 1}, a.Counts()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestNamesAreInert(t *testing.T) {
 	a := newAssembler(AssemblerConfig{})
 	a.Add(query("SELECT 1", func(r *Record) { r.Strings[1] = []byte("a\x1b]0;x\xffb") }))

@@ -61,6 +61,7 @@ type RecordCounts struct {
 	Linked       uint64 // spans with a link to the application's
 	Malformed    uint64 // statements with a trace context that is not valid
 	Ambiguous    uint64 // statements with several different ones
+	Faulty       uint64 // records with a capture that could not be read
 	Orphaned     uint64 // nested operations whose surroundings gave no record
 }
 

@@ -23,7 +23,6 @@ const (
 	FlagFault                             // another capture could not be read
 	FlagNoText                            // nested deeper than text is kept
 	FlagHasText                           // the operation captured a text, maybe an empty one
-	FlagNamespace                         // the namespace was captured
 )
 
 // Entry is a finished inner operation that rides inside the record of the

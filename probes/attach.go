@@ -61,7 +61,7 @@ func (s *Session) newServed(profile *catalog.Profile, op *catalog.Operation, p *
 		misses: p.misses, sites: p.sites,
 		pids: make(map[int]bool), allowed: make(map[int]bool),
 	}
-	config := s.opConfig(op, p.tier)
+	config := s.opConfig(profile, op, p.tier)
 	config.Family = s.familyOf(profile, op, sv.op)
 	if err := s.objects.Ops.Put(uint32(sv.op), config); err != nil {
 		return nil, fmt.Errorf("configure operation %s: %w", op.Name, err)
@@ -89,18 +89,33 @@ func (s *Session) familyOf(profile *catalog.Profile, op *catalog.Operation, numb
 	return uint8(number)
 }
 
-func (s *Session) opConfig(op *catalog.Operation, tier *catalog.Tier) bpf.ProgramsOpConfig {
+func (s *Session) opConfig(profile *catalog.Profile, op *catalog.Operation, tier *catalog.Tier) bpf.ProgramsOpConfig {
 	c := bpf.ProgramsOpConfig{
 		MinNs:  uint64(max(s.cfg.MinDuration, time.Duration(op.MinDuration))),
 		Sample: sampleThreshold(s.cfg.Sample),
 	}
 	if op.Inline() {
 		c.IsInline = 1
+		c.Class = classOf(profile, op)
 	}
 	if op.Recurses(tier) {
 		c.Recursive = 1
 	}
 	return c
+}
+
+// classOf numbers the inline operations of a profile: what a record has no room
+// for is summed by class.
+func classOf(profile *catalog.Profile, op *catalog.Operation) (class uint8) {
+	for _, other := range profile.Operations {
+		if other == op {
+			break
+		}
+		if other.Inline() {
+			class = min(class+1, bridge.MaxClasses-1)
+		}
+	}
+	return class
 }
 
 // sampleThreshold turns a ratio into the largest random number that is kept.

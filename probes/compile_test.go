@@ -137,6 +137,27 @@ func TestFieldsOfAnOperation(t *testing.T) {
 	}
 }
 
+func TestInlineOperationsHaveAClassEach(t *testing.T) {
+	mariadb, err := catalog.Load("mariadb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := make(map[uint8]string)
+	for _, op := range mariadb.Operations {
+		if !op.Inline() {
+			continue
+		}
+		class := classOf(mariadb, op)
+		if other, taken := seen[class]; taken || class >= bridge.MaxClasses {
+			t.Errorf("%s has class %d, as has %q", op.Name, class, other)
+		}
+		seen[class] = op.Name
+	}
+	if len(seen) < 2 {
+		t.Errorf("only %v", seen)
+	}
+}
+
 func TestSampleThreshold(t *testing.T) {
 	for ratio, want := range map[float64]uint32{1: 1<<32 - 1, 0.5: 1 << 31, 0.25: 1 << 30} {
 		if got := sampleThreshold(ratio); got != want {

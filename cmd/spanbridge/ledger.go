@@ -64,7 +64,7 @@ func printLedger(l *bridge.Ledger) {
 	logf("ledger: records: received=%d spans=%d%s", r.Received, r.Spans(), pairs(
 		"decode_errors", r.DecodeErrors, "unsampled", r.Unsampled, "unknown", r.Unknown, "children", r.Children,
 		"adopted", r.Adopted, "linked", r.Linked, "malformed_context", r.Malformed,
-		"ambiguous_context", r.Ambiguous, "orphaned", r.Orphaned))
+		"ambiguous_context", r.Ambiguous, "orphaned", r.Orphaned, "faulty", r.Faulty))
 	for _, a := range l.Exporters {
 		logf("ledger: %s: taken=%d acked=%d%s", a.Exporter, a.Taken, a.Acked, exporterPairs(&a))
 	}

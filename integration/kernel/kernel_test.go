@@ -96,7 +96,7 @@ func TestKernelPairsStartAndDone(t *testing.T) {
 	if diff := cmp.Diff(texts, r.texts); diff != "" {
 		t.Errorf("texts (-want +got):\n%s", diff)
 	}
-	if want := bridge.FlagFailed | bridge.FlagHasText | bridge.FlagNamespace; r.Flags != want {
+	if want := bridge.FlagFailed | bridge.FlagHasText; r.Flags != want {
 		t.Errorf("flags %#x, want %#x", r.Flags, want)
 	}
 	if d := time.Duration(r.EndNs - r.StartNs); d < 200*time.Microsecond || d > time.Second {
