@@ -153,15 +153,40 @@ func watch(t *testing.T, s *servers.Server, db *sql.DB) *witness {
 		if _, err := db.ExecContext(ctx, "DO 'attached?'"); err != nil {
 			return err
 		}
-		if len(w.snapshot()) == 0 {
-			return fmt.Errorf("no hit yet")
+		if !w.sawPair() {
+			return fmt.Errorf("no start and end yet")
 		}
 		return nil
 	})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, process.Tail(errs, 10))
 	}
+	if _, err := db.ExecContext(ctx, "DO 'all attached'"); err != nil {
+		t.Fatal(err)
+	}
+	w.until(t, "DO 'all attached'")
+	w.forget()
 	return w
+}
+
+// sawPair reports whether a start was followed by an end: bpftrace attaches to
+// one probe after the other.
+func (w *witness) sawPair() bool {
+	started := false
+	for _, h := range w.snapshot() {
+		if started && h.kind == 'D' {
+			return true
+		}
+		started = started || h.kind == 'S'
+	}
+	return false
+}
+
+// forget drops what was seen while bpftrace attached.
+func (w *witness) forget() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.hits = nil
 }
 
 // until waits for a statement whose text holds the mark to be done.
