@@ -42,11 +42,15 @@ func scrape(t *testing.T, url string) string {
 // metricsURL is where the bridge says that it serves metrics.
 func (b *runningBridge) metricsURL() string {
 	b.t.Helper()
-	match := regexp.MustCompile(`metrics at (http://\S+)`).FindStringSubmatch(b.stderr.String())
-	if match == nil {
-		b.t.Fatalf("spanbridge does not say where its metrics are\n%s", b.stderr)
+	said := regexp.MustCompile(`metrics at (http://\S+)`)
+	// What the bridge prints reaches the buffer a moment after it is ready.
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if match := said.FindStringSubmatch(b.stderr.String()); match != nil {
+			return match[1]
+		}
 	}
-	return match[1]
+	b.t.Fatalf("spanbridge does not say where its metrics are\n%s", b.stderr)
+	return ""
 }
 
 var (

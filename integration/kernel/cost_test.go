@@ -45,7 +45,7 @@ operations:
             namespace: {arg: 2, type: string}
             user: {arg: 3, type: string}
             host: {arg: 4, type: string}
-            start_ns: {arg: 7, type: u64}
+            start_ns: {arg: 5, type: u64}
         done:
           probe: usdt:exe:fixture:query__done
           capture:

@@ -93,13 +93,13 @@ func TestKernelRunsThePrograms(t *testing.T) {
 				"enter 3 unmapped 12", "leave 0",
 				"enter 3 kernel 13", "leave 0")
 			want := []string{
-				`3 7 0 flags 0x60 "short" "short" of 5`,
-				`5 8 1064 flags 0x41 "page" "" of 0`,
-				`3 9 0 flags 0x60 "across_two_pages" "across_two_pages" of 16`,
-				fmt.Sprintf(`3 10 0 flags 0x62 %q %q of 0`, letters(199), letters(4096)),
-				fmt.Sprintf(`3 11 0 flags 0x62 %q %q of 0`, letters(199), letters(4096)),
-				`3 12 0 flags 0x6c "" "" of 0`,
-				`3 13 0 flags 0x6c "" "" of 0`,
+				`3 7 0 flags 0x20 "short" "short" of 5`,
+				`5 8 1064 flags 0x1 "page" "" of 0`,
+				`3 9 0 flags 0x20 "across_two_pages" "across_two_pages" of 16`,
+				fmt.Sprintf(`3 10 0 flags 0x22 %q %q of 0`, letters(199), letters(4096)),
+				fmt.Sprintf(`3 11 0 flags 0x22 %q %q of 0`, letters(199), letters(4096)),
+				`3 12 0 flags 0x2c "" "" of 0`,
+				`3 13 0 flags 0x2c "" "" of 0`,
 			}
 			if diff := cmp.Diff(want, rawRecords(t, objects.Events, len(want))); diff != "" {
 				t.Errorf("records (-want +got):\n%s", diff)

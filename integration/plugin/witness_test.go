@@ -32,9 +32,9 @@ const pluginPath = "../../build/spanbridge_usdt.so"
 // address. Texts are cut at 63 bytes.
 const program = `
 usdt:%[1]s:mysql:query__start {
-	printf("S %%d %%d %%llu %%d %%llu %%llu %%s@%%s|%%s\n", tid, arg1, nsecs, arg5,
-		*(uint64*)(reg("sp")+8), *(uint64*)(reg("sp")+16),
-		str(arg3, 24), str(arg4, 24), str(arg0, arg5+1));
+	printf("S %%d %%d %%llu %%d %%llu %%llu %%s@%%s|%%s\n", tid, arg1, nsecs,
+		*(uint64*)(reg("sp")+8), *(uint64*)(reg("sp")+16), arg5,
+		str(arg3, 24), str(arg4, 24), str(arg0, *(uint64*)(reg("sp")+8)+1));
 }
 usdt:%[1]s:mysql:query__done {
 	printf("D %%d %%d %%llu %%d %%llu %%d %%d|%%s\n", tid, arg3, nsecs, arg5, arg2,

@@ -20,14 +20,14 @@ volatile unsigned short mysql_connection__done_semaphore SEMAPHORE;
 
 /*
  * The two query sites take their arguments one by one: in registers they are
- * cheaper to read for a tracer than in memory.
+ * cheaper to read for a tracer than in memory. The first six arguments are.
  */
 static SITE void query_start_site(const char *query, unsigned long conn_id, const char *db,
-				  const char *user, const char *host, unsigned long query_len,
-				  unsigned long long query_id, unsigned long long start_ns)
+				  const char *user, const char *host, unsigned long long start_ns,
+				  unsigned long query_len, unsigned long long query_id)
 {
-	DTRACE_PROBE8(mysql, query__start, query, conn_id, db, user, host, query_len,
-		      query_id, start_ns);
+	DTRACE_PROBE8(mysql, query__start, query, conn_id, db, user, host, start_ns,
+		      query_len, query_id);
 }
 
 static SITE void query_done_site(int status, unsigned int error_number,
@@ -40,8 +40,8 @@ static SITE void query_done_site(int status, unsigned int error_number,
 
 void fire_query_start(const struct query_start *s)
 {
-	query_start_site(s->query, s->conn_id, s->db, s->user, s->host, s->query_len,
-			 s->query_id, s->start_ns);
+	query_start_site(s->query, s->conn_id, s->db, s->user, s->host, s->start_ns,
+			 s->query_len, s->query_id);
 }
 
 void fire_query_done(const struct query_done *d)
