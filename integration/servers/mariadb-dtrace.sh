@@ -14,12 +14,11 @@
 # for; while the latter does not change, asking again costs nothing and needs no
 # network. The system's apt configuration is left alone.
 #
-# Environment: JOBS (default: number of processors), MARIADB_DTRACE_MIRROR.
+# Environment: JOBS (default: number of processors).
 set -euo pipefail
 unset MAKEFLAGS MFLAGS # of the make that calls this script
 
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/spanbridge/mariadb-dtrace"
-mirror="${MARIADB_DTRACE_MIRROR:-http://deb.debian.org/debian}"
 jobs="${JOBS:-$(nproc)}"
 # What the configuration below compiles against; debian/control lists more
 # because Debian builds every plugin.
@@ -62,16 +61,23 @@ source_versions() {
 		grep -F "$series." | grep -vxF "$installed" | sort -rVu || true
 }
 
+# source_list names the source packages of the archives that the system's own
+# packages come from.
+source_list() {
+	local release
+	release="$(. /etc/os-release && echo "$VERSION_CODENAME")"
+	apt-get indextargets --format '$(REPO_URI) $(CODENAME)' 'Created-By: Packages' | sort -u |
+		while read -r uri suite; do
+			[[ "$suite" == "$release"* ]] || continue
+			echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $suite main"
+		done
+}
+
 # fetch_source unpacks the first version whose files can be had and sets version.
 fetch_source() {
-	local release d="$work/apt" v
-	release="$(. /etc/os-release && echo "$VERSION_CODENAME")"
+	local d="$work/apt" v
 	mkdir -p "$d/lists/partial" "$d/cache/archives/partial"
-	cat >"$d/sources.list" <<-LIST
-		deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $release main
-		deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $release-updates main
-		deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror-security $release-security main
-	LIST
+	source_list >"$d/sources.list"
 	apt_private apt-get update >&2
 	for v in $(source_versions); do
 		say "fetching source $v"
@@ -83,7 +89,7 @@ fetch_source() {
 		tail -1 "$work/fetch.log" >&2
 		rm -f "$work"/mariadb_*
 	done
-	say "no source of mariadb $installed or its series at $mirror"
+	say "no source of mariadb $installed or its series in the archives that apt knows"
 	return 1
 }
 
