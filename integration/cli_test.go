@@ -150,3 +150,22 @@ func TestProbesOfARunningServerAreListed(t *testing.T) {
 		}
 	}
 }
+
+func TestKernelWithoutBTFIsRefusedInALine(t *testing.T) {
+	built, err := bridgeBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// An empty directory over that of BTF, in a mount namespace of its own.
+	cmd := exec.CommandContext(t.Context(), "unshare", "-m", "sh", "-c",
+		`mount -t tmpfs none /sys/kernel/btf && exec "$0" run --export none`, built)
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 3 {
+		t.Errorf("got %v, want exit code 3", err)
+	}
+	want := regexp.MustCompile(`^spanbridge: this kernel cannot run the probes: it has no BTF .*CONFIG_DEBUG_INFO_BTF\n$`)
+	if !want.Match(out) {
+		t.Errorf("got %q", out)
+	}
+}
