@@ -30,6 +30,9 @@ type sender struct {
 	closedTill atomic.Int64 // since start: until then the receiver wants no request
 }
 
+// hurriedBackoff is the longest wait between attempts of a shutdown.
+const hurriedBackoff = time.Second
+
 func newSender(config Config, tally *bridge.Tally, t transport, n *notifier) *sender {
 	s := &sender{
 		config: config, tally: tally, transport: t, notifier: n,
@@ -78,6 +81,9 @@ func (s *sender) deliver(r *request) {
 			return
 		}
 		if f.after <= 0 {
+			if hurrying == nil {
+				delay = min(delay, hurriedBackoff)
+			}
 			hurrying = s.waitBackoff(delay, hurrying)
 		}
 		if !s.waitThrottle() {
