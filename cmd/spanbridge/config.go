@@ -49,7 +49,7 @@ func defaultConfig() config {
 func (c *config) flags(f *pflag.FlagSet) {
 	f.StringArrayVarP(&c.Targets, "target", "t", c.Targets, "observe only this `NAME|PID|PATH` (repeatable; default: every server that a profile knows)")
 	f.StringArrayVarP(&c.Profiles, "profile", "p", c.Profiles, "use only this profile, `NAME|FILE` (repeatable; default: all built-in ones)")
-	f.StringArrayVarP(&c.Export, "export", "e", c.Export, "where spans and metrics go: `otlp|console|file:PATH|prometheus:ADDR|none` (repeatable)")
+	f.StringArrayVarP(&c.Export, "export", "e", c.Export, "send spans and metrics to this `OUTPUT`: otlp, console, file:PATH, prometheus:ADDR or none (repeatable)")
 	f.StringVar(&c.Detail, "detail", c.Detail, "how closely to look: query, phases or stages")
 	f.DurationVar(&c.MinDuration, "min-duration", c.MinDuration, "no span for shorter operations, unless they fail; metrics count all")
 	f.Float64Var(&c.Sample, "sample", c.Sample, "share of operations that give a span, from 0 (excluded) to 1; metrics count all")
@@ -60,6 +60,7 @@ func (c *config) flags(f *pflag.FlagSet) {
 	f.IntVar(&c.TextBytes, "text-bytes", c.TextBytes, "bytes kept of a statement's start; its last 512 bytes are kept too")
 	f.IntVar(&c.RingBytes, "ring-bytes", c.RingBytes, "size of the buffer between kernel and spanbridge, a power of two")
 	f.Int64Var(&c.MaxLost, "max-lost", c.MaxLost, "exit with code 4 if more operations or spans than this were lost (default: no limit)")
+	f.Lookup("max-lost").DefValue = "0" // not shown: the text says it
 }
 
 // read lays a file over the settings that c has. It reports all faults.

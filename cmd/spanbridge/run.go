@@ -37,6 +37,7 @@ At the end the ledger says what became of every probe hit.`,
 	settings.flags(cmd.Flags())
 	cmd.Flags().StringVar(&file, "config", "", "read settings from this `FILE`; flags override it")
 	cmd.Flags().IntVar(&readyFD, "ready-fd", -1, "write the ready line to this file descriptor too")
+	cmd.Flags().Lookup("ready-fd").DefValue = "0" // not shown: there is none
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := applyFile(cmd, &settings, file); err != nil {
 			return &exitError{exitUsage, err}
