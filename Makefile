@@ -29,7 +29,9 @@ demo: ## a private MariaDB, a traced application, the bridge, and the trace they
 	$(SUDO) $(BUILD)/spanbridge demo --plugin $(PLUGIN)
 
 .PHONY: test
-test: deps build test-unit plugin mariadb-dtrace backends test-integration ## everything: installs what it needs, builds, runs all tests
+test: deps build plugin mariadb-dtrace backends ## everything: installs what it needs, builds, runs all tests
+	@$(MAKE) --no-print-directory test-unit COUNT_SKIPS=1
+	@$(MAKE) --no-print-directory test-integration
 
 .PHONY: deps
 deps: ## install the Debian packages that the tests need
@@ -46,7 +48,9 @@ generate: ## the BPF objects and their Go bindings (needs clang, llvm, libbpf-de
 
 .PHONY: test-unit
 test-unit: ## tests that need no privilege and no server
-	$(GO) go test -count=1 ./...
+	$(GO) $(if $(COUNT_SKIPS),set -o pipefail; go test -json -count=1 ./... | \
+		go run ./integration/skipcheck integration/skips.txt,go test -count=1 ./...)
+test-unit: SHELL := /bin/bash
 
 .PHONY: test-integration
 test-integration: ## tests against real servers, backends and the kernel (root)
