@@ -48,7 +48,7 @@ func TestKilledStatementsEndWhereTheyWereKilled(t *testing.T) {
 			mustExec(t, db, fmt.Sprintf("KILL QUERY %d", query.id))
 			mustExec(t, db, fmt.Sprintf("KILL CONNECTION %d", connection.id))
 		}
-		j.wait()
+		j.waitForServer(s)
 		// New connections get the threads of those that were killed.
 		for i := range 6 {
 			begin(t.Context(), "after", i, time.Duration(500+10*i)*time.Millisecond)

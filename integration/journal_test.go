@@ -118,6 +118,7 @@ type job struct {
 	asked        time.Duration // what it was to sleep
 	err          error
 	id           int64 // of the connection
+	settled      bool  // ended is when the server was known to have ended it
 }
 
 // journal holds what clients did, by an alias that is in the statement's text
@@ -167,6 +168,21 @@ func (j *journal) sleep(ctx context.Context, db *sql.DB, alias string, asked tim
 
 func (j *journal) wait() { j.running.Wait() }
 
+// waitForServer waits until the statements of clients that were cut off have
+// ended in the server too: nothing tells those clients when.
+func (j *journal) waitForServer(s *servers.Server) {
+	j.t.Helper()
+	j.wait()
+	noSleepers(j.t, s)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, one := range j.jobs {
+		if one.err != nil && !one.settled {
+			one.ended, one.settled = time.Now(), true
+		}
+	}
+}
+
 var aliasIn = regexp.MustCompile(`^SELECT SLEEP\(\?\) AS (\w+)$`)
 
 // late is by how much a span may outlast what its client saw: the server
@@ -209,7 +225,7 @@ func (j *journal) place(alias string, s *otlpSpan) {
 		j.t.Errorf("span of %s begins at %v, the client began it at %v", alias, begins, one.began)
 	}
 	limit := one.ended
-	if errors.Is(one.err, context.Canceled) {
+	if errors.Is(one.err, context.Canceled) && !one.settled {
 		limit = one.began.Add(one.asked) // the server sleeps on when the client has gone
 	}
 	if over := ends.Sub(limit); over > late {
