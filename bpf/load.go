@@ -19,7 +19,7 @@ const (
 	MaxString     = 256
 	MaxTextHead   = 32 << 10 // bytes
 	MinTextHead   = 64       // bytes
-	maxEntries    = 32
+	maxEntries    = 64
 	stringsSize   = 768
 	tailSize      = 512
 )

@@ -8,13 +8,13 @@
 #ifndef SPANBRIDGE_RECORD_H
 #define SPANBRIDGE_RECORD_H
 
-#define MAX_VALUES     8   /* integer captures of an operation */
+#define MAX_VALUES     16  /* integer captures of an operation */
 #define MAX_STRINGS    6   /* string captures of an operation */
 #define MAX_CAPTURES   16  /* captures at one site */
 #define MAX_LOADS      4   /* pointer loads behind an argument */
 #define MAX_DEPTH      16  /* open operations of a thread */
 #define MAX_LEVELS     4   /* nested operations with a record buffer; a power of two */
-#define MAX_ENTRIES    32  /* inner operations inside a record */
+#define MAX_ENTRIES    64  /* inner operations inside a record */
 #define MAX_CLASSES    8   /* classes of inner operations beyond those */
 #define MAX_OPS	       256 /* operations at a time */
 #define MAX_STRING     256 /* bytes of one string, with its NUL */

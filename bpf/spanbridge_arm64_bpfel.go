@@ -69,7 +69,7 @@ type ProgramsEvent struct {
 	Pad        uint32
 	RestCount  [8]uint32
 	RestNs     [8]uint64
-	Values     [8]uint64
+	Values     [16]uint64
 	Strings    [6]struct {
 		_      structs.HostLayout
 		Offset uint16
@@ -143,9 +143,9 @@ type ProgramsThread struct {
 		Entries   uint8
 		Family    uint8
 		Pad       uint8
-		Values    [8]uint64
+		Values    [16]uint64
 	}
-	Entry       [32]ProgramsEntry
+	Entry       [64]ProgramsEntry
 	Bare        ProgramsEvent
 	Guard       uint64
 	RealStartNs uint64

@@ -24,6 +24,10 @@ const (
 	RoleNamespace        // the current database: also a property of the metrics
 	RoleFailed           // non-zero: the operation failed
 	RoleErrorNumber      // non-zero: failed with this error number of the server
+	RoleMessage          // a string: the server's message about a failure
+	RoleConnection       // the server's number of the connection
+	RoleContext          // a string: a W3C traceparent that came beside the text
+	RoleBoundary         // CLOCK_MONOTONIC in nanoseconds: where the first of Operation.Phases ends and the second begins
 )
 
 // Field maps one capture of an operation to a span attribute.
@@ -55,7 +59,14 @@ type Operation struct {
 	Metric   string // name of the duration histogram, in seconds; empty: none
 	Counter  string // name of the counter of a point operation; empty: none
 	Inline   bool   // rides inside the record of the operation around it
-	Point    bool   // a single event without an end
+	// Names gives an inline operation's span its name by the entry's value; others have SpanName.
+	Names map[uint64]string
+	// Phases names the two parts of an operation with a field of RoleBoundary.
+	Phases [2]string
+	// Executes and Prepares are sets of commands, by bit: those that execute a
+	// statement prepared earlier, and those that prepare one. See [Record.Command].
+	Executes, Prepares uint64
+	Point              bool // a single event without an end
 }
 
 // Field returns the field of that capture name, or nil.

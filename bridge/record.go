@@ -6,9 +6,9 @@ import "errors"
 
 // Limits of a record, shared with the kernel side.
 const (
-	MaxValues  = 8  // integer captures of an operation
+	MaxValues  = 16 // integer captures of an operation
 	MaxStrings = 6  // string captures of an operation
-	MaxEntries = 32 // inner operations that ride inside a record
+	MaxEntries = 64 // inner operations that ride inside a record
 	MaxClasses = 8  // classes into which further inner operations are summed
 )
 
@@ -23,7 +23,11 @@ const (
 	FlagFault                             // another capture could not be read
 	FlagNoText                            // nested deeper than text is kept
 	FlagHasText                           // the operation captured a text, maybe an empty one
+	FlagUnchosen                          // filtered or sampled out: sent for the context that its text sets, gives no span
 )
+
+// NoCommand is the command of a start probe that has no condition.
+const NoCommand = 255
 
 // Entry is a finished inner operation that rides inside the record of the
 // operation around it.
@@ -47,6 +51,8 @@ type Record struct {
 	StartNs    uint64 // CLOCK_MONOTONIC, nanoseconds
 	EndNs      uint64 // CLOCK_MONOTONIC, nanoseconds
 	Seq        uint32 // number of the operation within its thread
+	Command    uint8  // value of the condition at the start probe, or NoCommand
+	Before     uint8  // the same at the thread's start probe before that, whether it opened an operation or not
 	ParentSeq  uint32 // Seq of the enclosing operation with a record of its own, 0 if none
 	Values     [MaxValues]uint64
 	Strings    [MaxStrings][]byte
