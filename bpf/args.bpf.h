@@ -79,8 +79,12 @@ static __always_inline __u64 extend(__u64 value, __u32 size, bool is_signed)
 	return is_signed ? (__u64)((__s64)value >> (shift & 63)) : value >> (shift & 63);
 }
 
-/* Returns 0, or a negative error number if user memory could not be read. */
-static __always_inline int read_arg(const struct arg *arg, const struct regs *regs, __u64 *value)
+/*
+ * Returns 0, or a negative error number if user memory could not be read. Saved
+ * values are those of the operation, or NULL where there are none yet.
+ */
+static __always_inline int read_arg(const struct arg *arg, const struct regs *regs,
+				    const __u64 *saved, __u64 *value)
 {
 	__u32 loads = arg->loads, size = arg->size;
 	__u64 v, address;
@@ -102,17 +106,27 @@ static __always_inline int read_arg(const struct arg *arg, const struct regs *re
 		if (err)
 			return err;
 		break;
+	case ARG_SAVED:
+		if (!saved)
+			return -1;
+		v = saved[arg->base & (MAX_VALUES - 1)];
+		break;
 	default:
 		return -1;
 	}
 	for (__u32 i = 0; i < MAX_LOADS; i++) {
 		if (i >= loads)
 			break;
+		if (!v) {
+			*value = 0;
+			return 0;
+		}
 		err = read_user(&v, i + 1 == loads ? size : 8, v + arg->offsets[i]);
 		if (err)
 			return err;
 	}
-	*value = extend(v, size, arg->is_signed);
+	v = extend(v, size, arg->is_signed);
+	*value = v && arg->add ? v + arg->add : v;
 	return 0;
 }
 

@@ -16,6 +16,8 @@ struct hit {
 	struct frame *frame;
 	struct histogram_key *key;
 	struct event *event; /* the record buffer, or NULL */
+	__u64 now_ns;	     /* the time of the hit */
+	__u32 first;	     /* capture to begin with */
 };
 
 /* To copy a namespace by words. */
@@ -49,18 +51,23 @@ static __always_inline void capture_int(struct hit *hit, const struct capture *c
 	__u32 slot = c->slot;
 	__u64 value = 0;
 
-	if (read_arg(&c->arg, &hit->thread->regs, &value)) {
+	if (slot >= MAX_VALUES || (c->flags & CAPTURE_FIRST && hit->frame->values[slot]))
+		return;
+	if (c->type == CAPTURE_TIME) {
+		value = hit->now_ns;
+	} else if (read_arg(&c->arg, &hit->thread->regs, hit->frame->values, &value)) {
 		mark(hit, EVENT_FAULT);
 		return;
 	}
+	if (c->flags & CAPTURE_EQUALS)
+		value = value == c->max;
 	if (c->role == ROLE_START)
 		hit->thread->real_start_ns = value;
 	if (c->role == ROLE_ERROR)
-		hit->thread->status = value;
+		hit->frame->status = value;
 	if ((c->role == ROLE_FAILED || c->role == ROLE_ERROR) && value)
-		hit->thread->failed = 1;
-	if (slot < MAX_VALUES)
-		hit->frame->values[slot] = value;
+		hit->frame->failed = 1;
+	hit->frame->values[slot] = value;
 }
 
 /*
@@ -91,7 +98,7 @@ static __always_inline void capture_string(struct hit *hit, const struct capture
 
 	if (c->role == ROLE_NAMESPACE)
 		__builtin_memset(hit->key->namespace, 0, NAMESPACE_SIZE);
-	if (read_arg(&c->arg, &hit->thread->regs, &address)) {
+	if (read_arg(&c->arg, &hit->thread->regs, hit->frame->values, &address)) {
 		mark(hit, EVENT_FAULT);
 		return;
 	}
@@ -116,6 +123,65 @@ static __always_inline void capture_string(struct hit *hit, const struct capture
 	event->strings[slot].offset = offset;
 	event->strings[slot].length = n - 1;
 	event->used = offset + n - 1;
+}
+
+/*
+ * A query attribute of MySQL from 8.0.23 on, as the server holds it while it
+ * executes the statement (struct PS_PARAM, include/mysql/com_data.h).
+ */
+struct ps_param {
+	__u8 is_null, pad0[3];
+	__u32 type;
+	__u8 is_unsigned, pad1[7];
+	__u64 value, length;
+	__u64 name, name_length;
+};
+
+#define MAX_ATTRIBUTES	  16 /* that are looked at */
+#define TRACEPARENT_SIZE  55 /* https://www.w3.org/TR/trace-context/#traceparent-header */
+#define TRACEPARENT_NAME  "traceparent"
+
+static __always_inline bool is_traceparent(const struct ps_param *p)
+{
+	char name[12] = {}, want[12] = TRACEPARENT_NAME;
+
+	if (p->is_null || p->length != TRACEPARENT_SIZE ||
+	    p->name_length != sizeof(TRACEPARENT_NAME) - 1 ||
+	    bpf_copy_from_user(name, sizeof(TRACEPARENT_NAME) - 1, (const void *)p->name))
+		return false;
+	return *(__u64 *)name == *(__u64 *)want && *(__u32 *)(name + 8) == *(__u32 *)(want + 8);
+}
+
+static __always_inline void capture_attribute(struct hit *hit, const struct capture *c)
+{
+	struct event *event = hit->event;
+	__u64 array = 0, n = 0;
+	__u32 slot = c->slot, offset;
+	struct ps_param p;
+
+	if (!event || slot >= MAX_STRINGS)
+		return;
+	event = checked(event);
+	if (read_arg(&c->length, &hit->thread->regs, hit->frame->values, &n) ||
+	    (n && read_arg(&c->arg, &hit->thread->regs, hit->frame->values, &array))) {
+		mark(hit, EVENT_FAULT);
+		return;
+	}
+	for (int i = 0; i < MAX_ATTRIBUTES; i++) {
+		if (i >= n || bpf_copy_from_user(&p, sizeof(p), (const void *)(array + i * sizeof(p))))
+			return;
+		if (is_traceparent(&p))
+			break;
+		if (i == MAX_ATTRIBUTES - 1)
+			return;
+	}
+	offset = event->used;
+	if (offset > DATA_SIZE - MAX_STRING - MAX_ENTRIES * sizeof(struct entry) ||
+	    bpf_copy_from_user(data_of(event) + offset, TRACEPARENT_SIZE, (const void *)p.value))
+		return;
+	event->strings[slot].offset = offset;
+	event->strings[slot].length = TRACEPARENT_SIZE;
+	event->used = offset + TRACEPARENT_SIZE;
 }
 
 /* The verifier wants the test of a size right before its use. */
@@ -195,13 +261,13 @@ static __always_inline void capture_text(struct hit *hit, const struct capture *
 		return;
 	event->flags |= EVENT_HAS_TEXT;
 	event->text_offset = offset;
-	if (read_arg(&c->arg, &hit->thread->regs, &address) || !address) {
+	if (read_arg(&c->arg, &hit->thread->regs, hit->frame->values, &address) || !address) {
 		event->flags |= EVENT_TEXT_FAULT;
 		return;
 	}
 	if (c->length.kind == ARG_NONE)
 		capture_terminated(event, offset, address);
-	else if (read_arg(&c->length, &hit->thread->regs, &length))
+	else if (read_arg(&c->length, &hit->thread->regs, hit->frame->values, &length))
 		event->flags |= EVENT_TEXT_FAULT;
 	else
 		capture_known(event, offset, address, length);
@@ -211,6 +277,8 @@ static __always_inline bool wanted(const struct hit *hit, const struct capture *
 {
 	__u64 guard = hit->thread->guard;
 
+	if (c->flags & CAPTURE_IF_FAILED && !hit->frame->failed)
+		return false;
 	return !c->when || (guard < 64 && c->when >> guard & 1);
 }
 
@@ -219,22 +287,27 @@ static long capture_one(__u32 i, struct hit *hit)
 {
 	const struct capture *c;
 
+	i += hit->first;
 	if (i >= MAX_CAPTURES)
 		return 1;
 	c = &hit->spec->capture[i];
 	if (!wanted(hit, c))
 		return 0;
-	if (c->type == CAPTURE_INT)
+	if (c->type == CAPTURE_INT || c->type == CAPTURE_TIME)
 		capture_int(hit, c);
 	else if (c->type == CAPTURE_STRING)
 		capture_string(hit, c);
+	else if (c->type == CAPTURE_ATTRIBUTE)
+		capture_attribute(hit, c);
 	return 0;
 }
 
-/* Captures integers and strings. */
-static __always_inline void capture_values(struct hit *hit)
+/* Captures integers and strings, from one capture to another. */
+static __always_inline void capture_values(struct hit *hit, __u32 from, __u32 to)
 {
-	bpf_loop(hit->spec->captures, capture_one, hit, 0);
+	hit->first = from;
+	if (to > from)
+		bpf_loop(to - from, capture_one, hit, 0);
 }
 
 /* Captures the text, which is the site's last capture if it has one. */
@@ -249,6 +322,43 @@ static __always_inline void capture_last(struct hit *hit)
 	c = &hit->spec->capture[last];
 	if (c->type == CAPTURE_TEXT && wanted(hit, c))
 		capture_text(hit, c);
+}
+
+/* Whether the text begins with a prefix in small letters. */
+static __always_inline bool text_begins(struct hit *hit, const char *prefix, __u32 length)
+{
+	__u32 last = hit->spec->captures - 1;
+	char text[PREFIX_SIZE] = {};
+	const struct capture *c;
+	__u64 address = 0;
+
+	if (hit->event && checked(hit->event)->flags & EVENT_HAS_TEXT) {
+		__u32 offset = checked(hit->event)->text_offset;
+
+		if (offset > TEXT_LIMIT ||
+		    bpf_probe_read_kernel(text, sizeof(text), data_of(checked(hit->event)) + offset))
+			return false;
+	} else {
+		opaque(last);
+		if (last >= MAX_CAPTURES)
+			return false;
+		c = &hit->spec->capture[last];
+		if (c->type != CAPTURE_TEXT ||
+		    read_arg(&c->arg, &hit->thread->regs, hit->frame->values, &address) ||
+		    bpf_copy_from_user(text, sizeof(text), (const void *)address))
+			return false;
+	}
+	for (int i = 0; i < PREFIX_SIZE; i++) {
+		char have = text[i];
+
+		if (i >= length)
+			break;
+		if (have >= 'A' && have <= 'Z')
+			have |= 0x20;
+		if (have != prefix[i])
+			return false;
+	}
+	return true;
 }
 
 #endif

@@ -13,25 +13,17 @@ struct {
 
 /* Adds a finished inner operation to the record of the one around it. */
 static __always_inline void add_entry(struct thread *thread, struct event *event,
-				      const struct frame *frame, __u64 duration_ns, bool failed,
-				      __u32 class)
+				      const struct entry *finished, __u32 class)
 {
 	__u32 n = thread->entries;
 
 	if (n < MAX_ENTRIES) {
-		struct entry *entry = &thread->entry[n];
-
-		entry->op = frame->op;
-		entry->flags = failed ? EVENT_FAILED : 0;
-		entry->depth = thread->depth - frame->owner;
-		entry->start_ns = frame->start_ns;
-		entry->duration_ns = duration_ns;
-		entry->value = frame->values[0];
+		thread->entry[n] = *finished;
 		thread->entries = n + 1;
 	} else if (event && class < MAX_CLASSES) {
 		event = checked(event);
 		event->rest_count[class]++;
-		event->rest_ns[class] += duration_ns;
+		event->rest_ns[class] += finished->duration_ns;
 	}
 }
 
@@ -83,6 +75,8 @@ static __always_inline void fill(struct event *event, const struct frame *frame,
 	event->tid = id;
 	event->parent_seq = frame->parent_seq;
 	event->op = frame->op;
+	event->command = frame->command - 1;
+	event->before = frame->before - 1;
 	if (failed)
 		event->flags |= EVENT_FAILED;
 	__builtin_memcpy(event->values, frame->values, sizeof(event->values));
@@ -93,6 +87,19 @@ static __always_inline void begin_event(struct event *event, const struct frame 
 	event = checked(event);
 	__builtin_memset(event, 0, sizeof(*event));
 	event->seq = frame->seq;
+}
+
+/* Begins the record of what follows, with the strings that the start captured. */
+static __always_inline void restart_event(struct event *event, const struct frame *frame)
+{
+	event->seq = frame->seq;
+	event->flags = 0;
+	event->text_length = 0;
+	event->head = 0;
+	event->tail = 0;
+	event->used = frame->start_used;
+	__builtin_memset(event->rest_count, 0, sizeof(event->rest_count));
+	__builtin_memset(event->rest_ns, 0, sizeof(event->rest_ns));
 }
 
 /*
@@ -108,7 +115,7 @@ static __always_inline struct event *event_of(const struct frame *frame, struct 
 	return event;
 }
 
-static __always_inline void emit(struct hit *hit, __u64 end_ns)
+static __always_inline void emit(struct hit *hit, __u64 end_ns, __u16 flags)
 {
 	struct thread *thread = hit->thread;
 	struct event *event = hit->event;
@@ -116,13 +123,16 @@ static __always_inline void emit(struct hit *hit, __u64 end_ns)
 	if (!event) {
 		begin_event(&thread->bare, hit->frame);
 		thread->bare.flags = EVENT_NO_TEXT;
-		fill(&thread->bare, hit->frame, end_ns, thread->failed);
+		fill(&thread->bare, hit->frame, end_ns, hit->frame->failed);
+		thread->bare.flags |= flags;
 		submit(&thread->bare, 0);
 		return;
 	}
+	capture_values(hit, hit->spec->early, hit->spec->captures);
 	capture_last(hit);
 	event = checked(event);
-	fill(event, hit->frame, end_ns, thread->failed);
+	fill(event, hit->frame, end_ns, hit->frame->failed);
+	event->flags |= flags;
 	append_entries(thread, hit->frame, event);
 	if (event->used > DATA_SIZE) {
 		count(event->op, COUNT_KERNEL_ERRORS);

@@ -18,9 +18,10 @@
 #define MAX_CLASSES    8   /* classes of inner operations beyond those */
 #define MAX_OPS	       256 /* operations at a time */
 #define MAX_STRING     256 /* bytes of one string, with its NUL */
-#define STRINGS_SIZE   768 /* bytes of all strings of a record */
+#define STRINGS_SIZE   1024 /* bytes of all strings of a record */
 #define TAIL_SIZE      512 /* bytes kept from the end of a long text */
 #define NAMESPACE_SIZE 64
+#define PREFIX_SIZE    24  /* bytes of op_config.prefix */
 
 #define SUB_BITS     3
 #define FIRST_OCTAVE 10
@@ -34,6 +35,7 @@ enum arg_kind {
 	ARG_REG,     /* base */
 	ARG_MEM,     /* *(base + disp) */
 	ARG_INDEXED, /* *(base + (index << shift) + disp) */
+	ARG_SAVED,   /* the operation's value number base */
 };
 
 struct arg {
@@ -45,11 +47,27 @@ struct arg {
 	__u8 right;	  /* bits by which a register is shifted: %ah is 8 */
 	__u8 loads;	  /* how many of offsets to follow */
 	__s64 disp;
-	/* Each: value = *(void **)(value + offset); the last one reads size bytes. */
+	/*
+	 * Each: value = *(void **)(value + offset); the last one reads size bytes.
+	 * NULL on the way gives 0.
+	 */
 	__s32 offsets[MAX_LOADS];
+	__s32 add, pad; /* to the last value, unless that is NULL */
 };
 
-enum capture_type { CAPTURE_INT, CAPTURE_STRING, CAPTURE_TEXT };
+enum capture_type {
+	CAPTURE_INT,
+	CAPTURE_STRING,
+	CAPTURE_TEXT,
+	CAPTURE_TIME,	   /* an integer: the time of the hit */
+	CAPTURE_ATTRIBUTE, /* a string: MySQL's query attribute "traceparent" */
+};
+
+enum capture_flags {
+	CAPTURE_IF_FAILED = 1 << 0, /* only of operations known to have failed */
+	CAPTURE_EQUALS = 1 << 1,    /* an integer: 1 if it equals max, else 0 */
+	CAPTURE_FIRST = 1 << 2,	    /* an integer: only while it is 0 */
+};
 
 enum capture_role {
 	ROLE_NONE,
@@ -61,18 +79,23 @@ enum capture_role {
 
 struct capture {
 	struct arg arg;
-	struct arg length; /* of a text; ARG_NONE: it ends with a NUL */
+	struct arg length; /* of a text; ARG_NONE: it ends with a NUL. Of attributes: their number */
 	__u64 when;	   /* guard values at which to capture, 0: all */
-	__u8 type, slot, role, pad;
+	__u8 type, slot, role, flags;
 	__u32 max; /* bytes of a string, with its NUL */
 };
 
-enum spec_flags { SPEC_ONLY_TARGETS = 1 };
+enum spec_flags {
+	SPEC_ONLY_TARGETS = 1 << 0,
+	SPEC_NOTE = 1 << 1,	  /* captures into the open operation, which goes on */
+	SPEC_LAST_NOTE = 1 << 2,  /* a note after which SPEC_AFTER_NOTE ends it */
+	SPEC_AFTER_NOTE = 1 << 3, /* no end of an operation without that note */
+};
 
 /* What to do at one site. */
 struct spec {
 	__u16 op, flags;
-	__u32 captures;
+	__u16 captures, early; /* those needed to decide whether a record is sent come first */
 	__u64 when; /* bit n: guard value n opens the operation; 0: no guard */
 	struct arg guard;
 	struct capture capture[MAX_CAPTURES]; /* a text comes last */
@@ -86,6 +109,17 @@ struct op_config {
 	__u8 recursive; /* may nest in itself */
 	__u8 class;	/* < MAX_CLASSES */
 	__u8 family;	/* the same for all tiers of an operation */
+	/*
+	 * An end without a start belongs to one more of the same kind, which began
+	 * when the one before ended: further statements of a packet.
+	 */
+	__u8 follows;
+	__u8 sequence; /* inline: each start ends the one before, as stages do */
+	__u8 shields;  /* while it is open, what is around it does not end */
+	__u8 prefix_length;
+	__u16 kept; /* values, by slot, that those which follow have too */
+	/* Of a text, in small letters: a record is sent whatever is filtered. */
+	char prefix[PREFIX_SIZE];
 };
 
 enum event_flags {
@@ -95,6 +129,7 @@ enum event_flags {
 	EVENT_FAULT = 1 << 3,
 	EVENT_NO_TEXT = 1 << 4,
 	EVENT_HAS_TEXT = 1 << 5,
+	EVENT_UNCHOSEN = 1 << 6,
 };
 
 /* A finished inner operation. */
@@ -120,7 +155,8 @@ struct event {
 	__u16 entries, text_offset;
 	__u32 text_length; /* the true one, 0 if unknown */
 	__u16 head, tail;  /* bytes of text in data */
-	__u32 used, pad;
+	__u32 used;
+	__u8 command, before, pad[2]; /* guard values of this start and the one before, or 255 */
 	__u32 rest_count[MAX_CLASSES];
 	__u64 rest_ns[MAX_CLASSES];
 	__u64 values[MAX_VALUES];
@@ -146,6 +182,8 @@ enum counter {
 	COUNT_KERNEL_ERRORS,
 	COUNT_SUBMITTED,
 	COUNT_HISTOGRAM_LOST, /* no room for one more series */
+	COUNT_UNWANTED,	      /* ends of what was not to be opened, or inside what shields: not dones */
+	COUNT_NOTES,
 	NUM_COUNTERS,
 };
 

@@ -49,6 +49,7 @@ const volatile struct {
 	enum arg_kind arg_kind;
 	enum capture_type capture_type;
 	enum capture_role capture_role;
+	enum capture_flags capture_flags;
 	enum spec_flags spec_flags;
 	enum event_flags event_flags;
 	enum counter counter;
@@ -77,7 +78,80 @@ static __always_inline bool guard(const struct spec *spec, const struct regs *re
 	*value = 64;
 	if (!spec->when)
 		return true;
-	return !read_arg(&spec->guard, regs, value) && *value < 64 && spec->when >> *value & 1;
+	return !read_arg(&spec->guard, regs, 0, value) && *value < 64 && spec->when >> *value & 1;
+}
+
+/* Ends what runs of a sequence at a level, as an inner operation of the record there. */
+static __always_inline void end_running(struct thread *thread, __u32 level, struct event *event,
+					__u64 now_ns)
+{
+	struct running *r = running_at(thread, level);
+	struct entry finished = {.op = r->op, .depth = 1, .start_ns = r->start_ns};
+
+	if (!r->active)
+		return;
+	r->active = 0;
+	finished.duration_ns = now_ns - r->start_ns;
+	finished.value = r->value;
+	count(r->op, COUNT_DONES);
+	count(r->op, COUNT_PAIRED);
+	count(r->op, COUNT_INLINED);
+	add_entry(thread, event, &finished, r->class);
+}
+
+/* A step of a sequence: it ends the one before, and at a start it runs now. */
+static __always_inline int on_step(struct hit *hit, const struct op_config *config,
+				   struct task_struct *task, bool starts)
+{
+	__u32 level = hit->thread->level - 1;
+	struct running *r = running_at(hit->thread, level);
+
+	hit->now_ns = bpf_ktime_get_ns();
+	hit->event = record_buffer(task, level, 0);
+	end_running(hit->thread, level, hit->event, hit->now_ns);
+	if (!starts)
+		return 0;
+	hit->frame = &hit->thread->scratch;
+	hit->event = 0;
+	hit->frame->values[0] = 0;
+	capture_values(hit, 0, hit->spec->captures);
+	count(hit->spec->op, COUNT_STARTS);
+	r->op = hit->spec->op;
+	r->class = config->class;
+	r->value = hit->frame->values[0];
+	r->active = 1;
+	r->start_ns = hit->now_ns;
+	return 0;
+}
+
+/* What may follow an operation, and what does not nest, ends where another one starts. */
+static __always_inline void make_room(struct thread *thread, __u16 op,
+				      const struct op_config *config)
+{
+	int open = find_stale(thread, op, config->family);
+
+	if (open >= 0)
+		replace(thread, open);
+	if (config->recursive && !config->follows)
+		return;
+	open = find_frame(thread, op);
+	if (open >= 0 && (!config->recursive || thread->frames[open & (MAX_DEPTH - 1)].tentative))
+		replace(thread, open);
+}
+
+/* Remembers the command; false if it does not open the operation. */
+static __always_inline bool opens(struct thread *thread, const struct spec *spec,
+				  const struct op_config *config, __u8 *before)
+{
+	bool wanted = guard(spec, &thread->regs, &thread->guard);
+
+	*before = 0;
+	if (!spec->when || config->is_inline)
+		return wanted;
+	*before = thread->command;
+	thread->command = (thread->guard < 64 ? thread->guard : 64) + 1;
+	thread->refused = wanted ? 0 : spec->op + 1;
+	return wanted;
 }
 
 /*
@@ -91,7 +165,8 @@ static __always_inline int on_start(struct pt_regs *ctx)
 	struct task_struct *task;
 	struct hit hit = {.spec = spec};
 	__u32 level;
-	int open;
+	__u8 before;
+	bool wanted;
 
 	if (!spec)
 		return 0;
@@ -111,31 +186,35 @@ static __always_inline int on_start(struct pt_regs *ctx)
 		return 0;
 	}
 	begin_hit(hit.thread, ctx);
-	if (!guard(spec, &hit.thread->regs, &hit.thread->guard))
+	wanted = opens(hit.thread, spec, config, &before);
+	if (config->sequence)
+		return wanted ? on_step(&hit, config, task, true) : 0;
+	if (wanted || config->follows)
+		make_room(hit.thread, spec->op, config);
+	if (!wanted)
 		return 0;
 	count(spec->op, COUNT_STARTS);
-	open = find_stale(hit.thread, spec->op, config->family);
-	if (open >= 0)
-		replace(hit.thread, open);
-	if (!config->recursive) {
-		open = find_frame(hit.thread, spec->op);
-		if (open >= 0)
-			replace(hit.thread, open);
-	}
 	hit.frame = push(hit.thread, spec->op, config);
 	if (!hit.frame) {
 		count(spec->op, COUNT_OVERFLOW);
 		return 0;
 	}
+	if (spec->when && !config->is_inline) {
+		hit.frame->before = before;
+		hit.frame->command = hit.thread->command;
+	}
 	level = level_of(hit.frame);
 	hit.key = key_at(hit.thread, level);
 	if (!config->is_inline) {
+		running_at(hit.thread, level)->active = 0;
 		inherit_namespace(hit.thread, hit.key, level);
 		hit.event = record_buffer(task, level, BPF_LOCAL_STORAGE_GET_F_CREATE);
 		if (hit.event)
 			begin_event(hit.event, hit.frame);
 	}
-	capture_values(&hit);
+	capture_values(&hit, 0, spec->captures);
+	if (hit.event)
+		hit.frame->start_used = checked(hit.event)->used;
 	capture_last(&hit);
 	hit.frame->start_ns = hit.thread->real_start_ns ?: bpf_ktime_get_ns();
 	return 0;
@@ -146,32 +225,115 @@ static __always_inline bool chosen(const struct op_config *config)
 	return config->sample == 0xffffffff || bpf_get_prandom_u32() <= config->sample;
 }
 
-/* Decides first and reads the text then: only of operations that are sent. */
+/* Left out, unless its text sets what later ones need. */
+static __always_inline void leave_out(struct hit *hit, const struct op_config *config,
+				      __u64 end_ns, enum counter why)
+{
+	if (config->prefix_length && text_begins(hit, config->prefix, config->prefix_length))
+		emit(hit, end_ns, EVENT_UNCHOSEN);
+	else
+		count(hit->spec->op, why);
+}
+
+/* Decides first and reads then, as far as the decision does not depend on it. */
 static __always_inline void finish(struct hit *hit, const struct op_config *config, __u64 end_ns)
 {
-	struct thread *thread = hit->thread;
+	struct frame *frame = hit->frame;
 	struct histogram_key *key = hit->key;
 	__u32 op = hit->spec->op;
-	__u64 duration_ns = end_ns - hit->frame->start_ns;
+	__u64 duration_ns = end_ns - frame->start_ns;
 
 	if ((__s64)duration_ns < 0)
 		duration_ns = 0;
 	key->op = op;
-	key->failed = thread->failed;
-	key->status = thread->status;
+	key->failed = frame->failed;
+	key->status = frame->status;
 	key->tgid = bpf_get_current_pid_tgid() >> 32;
 	observe(key, duration_ns);
 	if (config->is_inline) {
+		struct entry finished = {
+			.op = op,
+			.flags = frame->failed ? EVENT_FAILED : 0,
+			.depth = hit->thread->depth - frame->owner,
+			.start_ns = frame->start_ns,
+			.duration_ns = duration_ns,
+			.value = frame->values[0],
+		};
+
 		count(op, COUNT_INLINED);
-		add_entry(thread, hit->event, hit->frame, duration_ns, thread->failed,
-			  config->class);
-	} else if (!thread->failed && duration_ns < config->min_ns) {
-		count(op, COUNT_FILTERED);
-	} else if (!thread->failed && !chosen(config)) {
-		count(op, COUNT_SAMPLED);
+		add_entry(hit->thread, hit->event, &finished, config->class);
+	} else if (!frame->failed && duration_ns < config->min_ns) {
+		leave_out(hit, config, end_ns, COUNT_FILTERED);
+	} else if (!frame->failed && !chosen(config)) {
+		leave_out(hit, config, end_ns, COUNT_SAMPLED);
 	} else {
-		emit(hit, end_ns);
+		emit(hit, end_ns, 0);
 	}
+}
+
+/* What was just popped may be followed by another one, which has begun then. */
+static __always_inline void follow(struct hit *hit, const struct op_config *config)
+{
+	struct frame *frame = hit->frame;
+	struct event *event = hit->event;
+
+	reopen(hit->thread, frame, config->kept);
+	if (event) {
+		event = checked(event);
+		for (int i = 0; i < MAX_STRINGS; i++) {
+			if (event->strings[i].offset >= frame->start_used)
+				event->strings[i].length = 0;
+		}
+		restart_event(event, frame);
+	}
+	frame->start_ns = bpf_ktime_get_ns();
+}
+
+/* A hit that captures into the operation, which goes on. */
+static __always_inline int on_note(struct hit *hit)
+{
+	count(hit->spec->op, COUNT_NOTES);
+	capture_values(hit, 0, hit->spec->captures);
+	capture_last(hit);
+	if (hit->spec->flags & SPEC_LAST_NOTE)
+		hit->frame->noted = 1;
+	return 0;
+}
+
+/* Ends the frame, with all above it. */
+static __always_inline int on_end(struct hit *hit, const struct op_config *config, __u32 level)
+{
+	__u32 op = hit->spec->op;
+
+	if (hit->frame->tentative) {
+		/* So it was one. */
+		hit->frame->tentative = 0;
+		count(op, COUNT_STARTS);
+	}
+	count(op, COUNT_DONES);
+	capture_values(hit, 0, hit->spec->early);
+	count(op, COUNT_PAIRED);
+	if (!config->is_inline)
+		end_running(hit->thread, level, hit->event, hit->now_ns);
+	finish(hit, config, hit->now_ns);
+	pop(hit->thread, hit->frame);
+	if (config->follows)
+		follow(hit, config);
+	return 0;
+}
+
+/* An end that finds nothing to end. */
+static __always_inline int on_stray(struct thread *thread, const struct spec *spec, int open)
+{
+	if (open == SHIELDED || (thread && thread->refused == spec->op + 1)) {
+		count(spec->op, COUNT_UNWANTED);
+		return 0;
+	}
+	if (spec->flags & SPEC_NOTE)
+		return 0;
+	count(spec->op, COUNT_DONES);
+	count(spec->op, COUNT_NO_START);
+	return 0;
 }
 
 static __always_inline int on_done(struct pt_regs *ctx)
@@ -180,7 +342,7 @@ static __always_inline int on_done(struct pt_regs *ctx)
 	const struct spec *spec = spec_of(ctx);
 	const struct op_config *config;
 	struct task_struct *task;
-	struct hit hit = {.spec = spec};
+	struct hit hit = {.spec = spec, .now_ns = end_ns};
 	__u32 level;
 	int open = -1;
 
@@ -195,31 +357,28 @@ static __always_inline int on_done(struct pt_regs *ctx)
 		count(spec->op, COUNT_OUTSIDE);
 		return 0;
 	}
-	if (!hit.thread) {
-		count(spec->op, COUNT_DONES);
-		count(spec->op, COUNT_NO_START);
-		return 0;
-	}
+	if (!hit.thread)
+		return on_stray(0, spec, open);
 	begin_hit(hit.thread, ctx);
 	if (!guard(spec, &hit.thread->regs, &hit.thread->guard))
 		return 0;
-	count(spec->op, COUNT_DONES);
-	if (!ends_overflow(hit.thread, spec->op))
+	if (config->sequence)
+		return on_step(&hit, config, task, false);
+	if (spec->flags & SPEC_NOTE || !ends_overflow(hit.thread, spec->op))
 		open = find_frame(hit.thread, spec->op);
-	if (open < 0 || open >= MAX_DEPTH) {
-		count(spec->op, COUNT_NO_START);
-		return 0;
-	}
-	replace(hit.thread, open + 1);
+	if (open < 0 || open >= MAX_DEPTH)
+		return on_stray(hit.thread, spec, open);
 	hit.frame = &hit.thread->frames[open];
+	if (spec->flags & SPEC_AFTER_NOTE && !hit.frame->noted)
+		return on_stray(hit.thread, spec, SHIELDED);
+	if (!(spec->flags & SPEC_NOTE))
+		replace(hit.thread, open + 1);
 	level = level_of(hit.frame);
 	hit.key = key_at(hit.thread, level);
 	hit.event = event_of(hit.frame, record_buffer(task, level, 0));
-	capture_values(&hit);
-	count(spec->op, COUNT_PAIRED);
-	finish(&hit, config, end_ns);
-	pop(hit.thread, hit.frame);
-	return 0;
+	if (spec->flags & SPEC_NOTE)
+		return on_note(&hit);
+	return on_end(&hit, config, level);
 }
 
 static __always_inline int on_point(struct pt_regs *ctx)
@@ -300,12 +459,21 @@ SEC("iter/task") int count_open(struct bpf_iter__task *ctx)
 	thread = bpf_task_storage_get(&threads, task, 0, 0);
 	if (!thread)
 		return 0;
+	for (int i = 0; i < MAX_LEVELS; i++) {
+		__u32 op = thread->running[i].op;
+		__u64 *n = bpf_map_lookup_elem(&open_operations, &op);
+
+		if (n && thread->running[i].active)
+			__sync_fetch_and_add(n, 1);
+	}
 	for (int i = 0; i < MAX_DEPTH; i++) {
 		__u32 op;
 		__u64 *n;
 
 		if (i >= thread->depth)
 			break;
+		if (thread->frames[i].tentative)
+			continue;
 		op = thread->frames[i].op;
 		n = bpf_map_lookup_elem(&open_operations, &op);
 		if (n)

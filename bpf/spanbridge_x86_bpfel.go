@@ -25,6 +25,8 @@ type ProgramsArg struct {
 	Loads    uint8
 	Disp     int64
 	Offsets  [4]int32
+	Add      int32
+	Pad      int32
 }
 
 type ProgramsCapture struct {
@@ -35,7 +37,7 @@ type ProgramsCapture struct {
 	Type   uint8
 	Slot   uint8
 	Role   uint8
-	Pad    uint8
+	Flags  uint8
 	Max    uint32
 }
 
@@ -66,7 +68,9 @@ type ProgramsEvent struct {
 	Head       uint16
 	Tail       uint16
 	Used       uint32
-	Pad        uint32
+	Command    uint8
+	Before     uint8
+	Pad        [2]uint8
 	RestCount  [8]uint32
 	RestNs     [8]uint64
 	Values     [16]uint64
@@ -95,25 +99,33 @@ type ProgramsHistogramKey struct {
 }
 
 type ProgramsOpConfig struct {
-	_         structs.HostLayout
-	MinNs     uint64
-	Sample    uint32
-	IsInline  uint8
-	Recursive uint8
-	Class     uint8
-	Family    uint8
+	_            structs.HostLayout
+	MinNs        uint64
+	Sample       uint32
+	IsInline     uint8
+	Recursive    uint8
+	Class        uint8
+	Family       uint8
+	Follows      uint8
+	Sequence     uint8
+	Shields      uint8
+	PrefixLength uint8
+	Kept         uint16
+	Prefix       [24]int8
+	_            [2]byte
 }
 
 type ProgramsOpCounters struct {
 	_ structs.HostLayout
-	N [17]uint64
+	N [19]uint64
 }
 
 type ProgramsSpec struct {
 	_        structs.HostLayout
 	Op       uint16
 	Flags    uint16
-	Captures uint32
+	Captures uint16
+	Early    uint16
 	When     uint64
 	Guard    ProgramsArg
 	Capture  [16]ProgramsCapture
@@ -129,9 +141,20 @@ type ProgramsThread struct {
 	Level   uint8
 	Owner   uint8
 	Entries uint8
-	Pad     [5]uint8
-	Key     [4]ProgramsHistogramKey
-	Frames  [16]struct {
+	Command uint8
+	Refused uint16
+	Pad     [2]uint8
+	Running [4]struct {
+		_       structs.HostLayout
+		StartNs uint64
+		Value   uint64
+		Op      uint16
+		Active  uint16
+		Class   uint16
+		Pad     uint16
+	}
+	Key    [4]ProgramsHistogramKey
+	Frames [16]struct {
 		_         structs.HostLayout
 		StartNs   uint64
 		Seq       uint32
@@ -142,16 +165,46 @@ type ProgramsThread struct {
 		Owner     uint8
 		Entries   uint8
 		Family    uint8
-		Pad       uint8
+		Shields   uint8
+		Tentative uint8
+		Noted     uint8
+		Failed    uint8
+		_         [1]byte
+		Status    uint32
+		Command   uint8
+		Before    uint8
+		StartUsed uint16
+		_         [4]byte
 		Values    [16]uint64
 	}
 	Entry       [64]ProgramsEntry
 	Bare        ProgramsEvent
 	Guard       uint64
 	RealStartNs uint64
-	Status      uint32
-	Failed      uint32
-	Regs        struct {
+	Scratch     struct {
+		_         structs.HostLayout
+		StartNs   uint64
+		Seq       uint32
+		ParentSeq uint32
+		Op        uint16
+		IsInline  uint8
+		Level     uint8
+		Owner     uint8
+		Entries   uint8
+		Family    uint8
+		Shields   uint8
+		Tentative uint8
+		Noted     uint8
+		Failed    uint8
+		_         [1]byte
+		Status    uint32
+		Command   uint8
+		Before    uint8
+		StartUsed uint16
+		_         [4]byte
+		Values    [16]uint64
+	}
+	Regs struct {
 		_ structs.HostLayout
 		R [17]uint64
 	}

@@ -15,8 +15,21 @@ struct frame {
 	__u8 is_inline;
 	/* The state of struct thread before this frame was pushed. */
 	__u8 level, owner, entries;
-	__u8 family, pad;
+	__u8 family;
+	__u8 shields;
+	__u8 tentative; /* it follows one that ended, and may turn out not to exist */
+	__u8 noted;	/* its last note was hit */
+	__u8 failed;
+	__u32 status;
+	__u8 command, before; /* guard values plus 1, 0 for none */
+	__u16 start_used;     /* of the event's data, by strings of the start */
 	__u64 values[MAX_VALUES];
+};
+
+/* What runs now of a sequence: the next start ends it. */
+struct running {
+	__u64 start_ns, value;
+	__u16 op, active, class, pad;
 };
 
 struct thread {
@@ -27,7 +40,11 @@ struct thread {
 	__u64 over_ops; /* of which operations, modulo 64 */
 	__u8 level;	/* open operations that send a record */
 	__u8 owner;	/* frames up to and with the innermost of those */
-	__u8 entries, pad[5];
+	__u8 entries;
+	__u8 command; /* guard value of the last start, plus 1 */
+	__u16 refused; /* the operation that it did not open, plus 1 */
+	__u8 pad[2];
+	struct running running[MAX_LEVELS];
 	/* For each level, with its namespace; those beyond share the last one. */
 	struct histogram_key key[MAX_LEVELS];
 	struct frame frames[MAX_DEPTH];
@@ -38,7 +55,7 @@ struct thread {
 	 * because the verifier does not follow values in memory: fewer states.
 	 */
 	__u64 guard, real_start_ns;
-	__u32 status, failed;
+	struct frame scratch;
 	struct regs regs;
 };
 
@@ -79,7 +96,12 @@ static __always_inline struct event *record_buffer(struct task_struct *task, __u
 	return 0;
 }
 
-/* The number of the innermost open frame of that operation, or -1. */
+#define SHIELDED -2
+
+/*
+ * The number of the innermost open frame of that operation; -1 if there is
+ * none, SHIELDED if one above it keeps it from ending.
+ */
 static __always_inline int find_frame(const struct thread *thread, __u16 op)
 {
 	for (int i = 0; i < MAX_DEPTH; i++) {
@@ -90,6 +112,8 @@ static __always_inline int find_frame(const struct thread *thread, __u16 op)
 			break;
 		if (thread->frames[n].op == op)
 			return n;
+		if (thread->frames[n].shields)
+			return SHIELDED;
 	}
 	return -1;
 }
@@ -130,7 +154,8 @@ static __always_inline void replace(struct thread *thread, __u32 n)
 		opaque(top);
 		if (top < n || top >= MAX_DEPTH)
 			break;
-		count(thread->frames[top].op, COUNT_REPLACED);
+		if (!thread->frames[top].tentative)
+			count(thread->frames[top].op, COUNT_REPLACED);
 		pop(thread, &thread->frames[top]);
 	}
 }
@@ -155,7 +180,13 @@ static __always_inline void abandon(struct thread *thread)
 	for (int i = 0; i < MAX_DEPTH; i++) {
 		if (i >= thread->depth)
 			break;
-		count(thread->frames[i].op, COUNT_ABANDONED);
+		if (!thread->frames[i].tentative)
+			count(thread->frames[i].op, COUNT_ABANDONED);
+	}
+	for (int i = 0; i < MAX_LEVELS; i++) {
+		if (thread->running[i].active)
+			count(thread->running[i].op, COUNT_ABANDONED);
+		thread->running[i].active = 0;
 	}
 	thread->depth = 0;
 	thread->over = 0;
@@ -168,8 +199,6 @@ static __always_inline void begin_hit(struct thread *thread, struct pt_regs *ctx
 {
 	copy_regs(&thread->regs, ctx);
 	thread->real_start_ns = 0;
-	thread->status = 0;
-	thread->failed = 0;
 }
 
 static __always_inline struct frame *push(struct thread *thread, __u16 op,
@@ -189,6 +218,14 @@ static __always_inline struct frame *push(struct thread *thread, __u16 op,
 	frame->op = op;
 	frame->is_inline = is_inline;
 	frame->family = config->family;
+	frame->shields = config->shields;
+	frame->tentative = 0;
+	frame->noted = 0;
+	frame->failed = 0;
+	frame->status = 0;
+	frame->command = 0;
+	frame->before = 0;
+	frame->start_used = 0;
 	frame->seq = ++thread->next_seq;
 	frame->parent_seq = thread->open_seq;
 	frame->level = thread->level;
@@ -206,6 +243,29 @@ static __always_inline struct frame *push(struct thread *thread, __u16 op,
 	return frame;
 }
 
+/*
+ * Opens the frame that was just popped anew, for one that may follow: it has
+ * the values that its start would find again.
+ */
+static __always_inline void reopen(struct thread *thread, struct frame *frame, __u16 kept)
+{
+	frame->tentative = 1;
+	frame->noted = 0;
+	frame->failed = 0;
+	frame->status = 0;
+	frame->seq = ++thread->next_seq;
+	for (int i = 0; i < MAX_VALUES; i++)
+		if (!(kept >> i & 1))
+			frame->values[i] = 0;
+	if (!thread->level)
+		thread->entries = 0;
+	frame->entries = thread->entries;
+	thread->depth++;
+	thread->level++;
+	thread->owner = thread->depth;
+	thread->open_seq = frame->seq;
+}
+
 /* The level of the record in which a frame ends: its own, or that around it. */
 static __always_inline __u32 level_of(const struct frame *frame)
 {
@@ -218,6 +278,14 @@ static __always_inline struct histogram_key *key_at(struct thread *thread, __u32
 		level = MAX_LEVELS - 1;
 	opaque(level);
 	return &thread->key[level & (MAX_LEVELS - 1)];
+}
+
+static __always_inline struct running *running_at(struct thread *thread, __u32 level)
+{
+	if (level >= MAX_LEVELS)
+		level = MAX_LEVELS - 1;
+	opaque(level);
+	return &thread->running[level & (MAX_LEVELS - 1)];
 }
 
 /* A nested operation is in the namespace of what is around it, until it tells its own. */
