@@ -21,13 +21,7 @@ const (
 	// MaxFileArgs is the greatest number of arguments in a file.
 	MaxFileArgs = 200_000
 
-	maxSections     = 4096
-	maxSegments     = 256
-	maxNameTable    = 1 << 20
-	maxSectionName  = 1 << 10
-	maxSymbolTable  = 64 << 20
-	maxStringTable  = 128 << 20
-	maxWantedBytes  = 64 << 10
-	maxWantedOffset = 1 << 16
-	maxInstruction  = 16
+	maxSegments    = 256
+	maxWantedBytes = 64 << 10
+	maxInstruction = 16
 )

@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+
+	"github.com/spanbridge/spanbridge/probes/elffile"
 )
 
 func TestOpenReadsARegularFile(t *testing.T) {
@@ -112,7 +114,7 @@ func TestHostileSizesCostLittle(t *testing.T) {
 		{"a note name of 4 GiB", func(raw []byte) { put32(raw[restOff:], math.MaxUint32) }, 0, false},
 		{"a note descriptor of 4 GiB", func(raw []byte) { put32(raw[restOff+4:], math.MaxUint32) }, 0, false},
 		{"section names of 8 EiB", func(raw []byte) { put64(raw[headerAt(raw, -1)+size:], math.MaxInt64) }, 0, false},
-		{"a section name of 1 MiB", func(raw []byte) { put64(raw[headerAt(raw, -1)+size:], maxNameTable) }, 'x', false},
+		{"a section name of 1 MiB", func(raw []byte) { put64(raw[headerAt(raw, -1)+size:], 1<<20) }, 'x', false},
 		{"section headers past the end", func(raw []byte) { put64(raw[40:], math.MaxInt64-10) }, 0, false},
 		{"65535 sections", func(raw []byte) { binary.LittleEndian.PutUint16(raw[60:], math.MaxUint16) }, 0, false},
 		{"extended section numbers of 8 EiB", func(raw []byte) {
@@ -122,7 +124,7 @@ func TestHostileSizesCostLittle(t *testing.T) {
 		{"65535 program headers", func(raw []byte) { binary.LittleEndian.PutUint16(raw[56:], math.MaxUint16) }, 1, false},
 		{"a symbol table of 8 EiB", func(raw []byte) { put64(raw[headerAt(raw, 2)+size:], math.MaxInt64) }, 0, true},
 		{"a string table of 8 EiB", func(raw []byte) { put64(raw[headerAt(raw, 3)+size:], math.MaxInt64) }, 0, true},
-		{"a string table at its limit", func(raw []byte) { put64(raw[headerAt(raw, 3)+size:], maxStringTable) }, 'x', true},
+		{"a string table at its limit", func(raw []byte) { put64(raw[headerAt(raw, 3)+size:], elffile.MaxStringTable) }, 'x', true},
 		{"a segment of 8 EiB", func(raw []byte) { put64(raw[64+entry+32:], math.MaxInt64) }, 0, true},
 		{"a segment at the greatest offset", func(raw []byte) { put64(raw[64+8:], math.MaxInt64) }, 0, true},
 	} {
@@ -137,7 +139,7 @@ func TestHostileSizesCostLittle(t *testing.T) {
 			if (err == nil) != c.ok {
 				t.Errorf("got %v", err)
 			}
-			if limit := int64(maxStringTable + maxSymbolTable + 1<<20); file.read > limit {
+			if limit := int64(elffile.MaxStringTable + elffile.MaxSymbolTable + 1<<20); file.read > limit {
 				t.Errorf("read %d bytes", file.read)
 			}
 			if n := after.TotalAlloc - before.TotalAlloc; n > 16<<20 {

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"sort"
 	"strconv"
+
+	"github.com/spanbridge/spanbridge/probes/elffile"
 )
 
 // Parse reads the probes of an open ELF file; a file without probes is no
@@ -17,7 +19,8 @@ import (
 // with single sites in Site.ArgsErr, with single arguments in Arg.Reason.
 //
 // elf.NewFile itself does not bound what a hostile file makes it read: open
-// such files with [Open] or [ParseReaderAt]. Parse does not close f.
+// such files with [Open], [ParseReaderAt] or elffile.Open. Parse does not close
+// f.
 func Parse(f *elf.File) (*File, error) {
 	if err := supported(f); err != nil {
 		return nil, err
@@ -52,27 +55,13 @@ func Parse(f *elf.File) (*File, error) {
 }
 
 func supported(f *elf.File) error {
-	if err := checkKind(f.Class, f.Data, f.Type, f.Machine); err != nil {
+	if err := elffile.CheckKind(f.Class, f.Data, f.Type, f.Machine); err != nil {
 		return err
 	}
 	for _, s := range f.Sections {
 		if s.Type == elf.SHT_NOBITS && s.Flags&elf.SHF_EXECINSTR != 0 {
 			return fmt.Errorf("code of section %s is not in this file (separate debug file?): %w", s.Name, ErrUnsupported)
 		}
-	}
-	return nil
-}
-
-func checkKind(class elf.Class, data elf.Data, kind elf.Type, machine elf.Machine) error {
-	switch {
-	case class != elf.ELFCLASS64:
-		return fmt.Errorf("%s file: %w", class, ErrUnsupported)
-	case data != elf.ELFDATA2LSB:
-		return fmt.Errorf("%s file: %w", data, ErrUnsupported)
-	case machine != elf.EM_X86_64 && machine != elf.EM_AARCH64:
-		return fmt.Errorf("%s file: %w", machine, ErrUnsupported)
-	case kind != elf.ET_EXEC && kind != elf.ET_DYN:
-		return fmt.Errorf("%s file: %w", kind, ErrUnsupported)
 	}
 	return nil
 }

@@ -96,7 +96,7 @@ func TestDamagedSymbolTablesMakeArgumentsUnavailable(t *testing.T) {
 		want     string
 	}{
 		{"a string table that does not exist", table(99, nil), "string table 99 does not exist"},
-		{"a string table that repeats the name", table(2, []byte(strings.Repeat("c\x00", maxWantedOffset+2))), "above the limit"},
+		{"a string table that repeats the name", table(2, []byte(strings.Repeat("c\x00", 1<<16+2))), "above the limit"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := symbolArg(t, image{sections: c.sections}, "c")
