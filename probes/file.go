@@ -12,6 +12,9 @@ import (
 	"slices"
 	"syscall"
 
+	"github.com/spanbridge/spanbridge/probes/catalog"
+	"github.com/spanbridge/spanbridge/probes/elffile"
+	"github.com/spanbridge/spanbridge/probes/symbols"
 	"github.com/spanbridge/spanbridge/probes/usdt"
 )
 
@@ -28,7 +31,7 @@ type binary struct {
 	path    string // as the process that it was found in sees it
 	file    *os.File
 	probes  *usdt.File
-	symbols map[string]elf.Symbol
+	symbols *symbols.Table
 	elf     *elf.File
 }
 
@@ -46,7 +49,8 @@ func keyOf(f *os.File) (fileKey, error) {
 
 // files opens every binary once. It is not safe for concurrent use.
 type files struct {
-	byKey map[fileKey]*binary
+	byKey    map[fileKey]*binary
+	cacheDir string // keeps what searches for symbols found; "" for none
 }
 
 // executable returns the binary that a process runs, which may be deleted.
@@ -55,20 +59,21 @@ func (c *files) executable(p *process) (*binary, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.add(f, p.exePath)
+	return c.add(f, p.exePath, p.open)
 }
 
 // library returns a library that a process has mapped.
-func (c *files) library(pid int, m mapping) (*binary, error) {
-	f, err := openMapping(pid, m)
+func (c *files) library(p *process, m mapping) (*binary, error) {
+	f, err := openMapping(p.pid, m)
 	if err != nil {
 		return nil, err
 	}
-	return c.add(f, m.path)
+	return c.add(f, m.path, p.open)
 }
 
-// add takes over f: it is kept, or closed if its file is known.
-func (c *files) add(f *os.File, path string) (*binary, error) {
+// add takes over f: it is kept, or closed if its file is known. What belongs to
+// it, such as its debug file, is opened by open.
+func (c *files) add(f *os.File, path string, open symbols.Opener) (*binary, error) {
 	key, err := keyOf(f)
 	if err != nil {
 		f.Close()
@@ -83,6 +88,9 @@ func (c *files) add(f *os.File, path string) (*binary, error) {
 		f.Close()
 		return nil, fmt.Errorf("read probes of %s: %w", path, err)
 	}
+	b.symbols = symbols.New(f, b.elf, symbols.Options{
+		Path: path, Open: open, SymbolFiles: symbols.SymbolFiles(path), CacheDir: c.cacheDir,
+	})
 	if c.byKey == nil {
 		c.byKey = make(map[fileKey]*binary)
 	}
@@ -105,11 +113,10 @@ func (c *files) close() {
 }
 
 func (b *binary) read() (err error) {
-	// The parser checks the headers before debug/elf sees them.
-	if b.probes, err = usdt.ParseReaderAt(b.file); err != nil {
+	if b.elf, err = elffile.Open(b.file); err != nil {
 		return err
 	}
-	b.elf, err = elf.NewFile(b.file)
+	b.probes, err = usdt.Parse(b.elf)
 	return err
 }
 
@@ -118,31 +125,28 @@ func (b *binary) attachPath() string {
 	return fmt.Sprintf("/proc/self/fd/%d", b.file.Fd())
 }
 
-// function returns the code symbol of exactly that name.
+// function returns the code symbol of exactly that name. The value of the
+// result is the address and its size is 0 if that is not known; the rest is not
+// set.
 func (b *binary) function(name string) (elf.Symbol, bool) {
-	if b.symbols == nil {
-		b.symbols = functionSymbols(b.elf)
-	}
-	sym, ok := b.symbols[name]
-	return sym, ok
+	y, err := b.symbols.Function(name)
+	return elf.Symbol{Name: y.Name, Value: y.Address, Size: y.Size}, err == nil
 }
 
-// functionSymbols indexes defined functions of both symbol tables; a file
-// without tables has none.
-func functionSymbols(f *elf.File) map[string]elf.Symbol {
-	all := make(map[string]elf.Symbol)
-	for _, read := range []func() ([]elf.Symbol, error){f.Symbols, f.DynamicSymbols} {
-		symbols, err := read()
-		if err != nil {
-			continue
-		}
-		for _, s := range symbols {
-			if elf.ST_TYPE(s.Info) == elf.STT_FUNC && s.Section != elf.SHN_UNDEF && s.Size > 0 {
-				all[s.Name] = s
+// expect tells the symbol table which functions the profile will ask for, so
+// that they are looked for at once.
+func (b *binary) expect(profile *catalog.Profile) {
+	for _, op := range profile.Operations {
+		for _, tier := range op.Tiers {
+			for _, probe := range tier.Probes() {
+				for _, a := range probe.Addresses {
+					if a.Kind == catalog.Uprobe {
+						b.symbols.Expect(a.Symbol)
+					}
+				}
 			}
 		}
 	}
-	return all
 }
 
 // fileOffset turns a virtual address of executable code into a file offset.

@@ -4,8 +4,6 @@ package probes
 
 import (
 	"bufio"
-	"debug/elf"
-	"encoding/hex"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -122,7 +120,7 @@ func describe(p *process, service string, port int) *bridge.Instance {
 // describeExecutable adds what the executable and the memory behind its version
 // symbol tell. The resource must not be in use yet.
 func describeExecutable(resource *bridge.Resource, p *process, exe *binary, versionSymbol string) {
-	if id := buildID(exe.elf); id != "" {
+	if id := exe.symbols.BuildID(); id != "" {
 		resource.Attrs = append(resource.Attrs, bridge.String("process.executable.build_id.gnu", id))
 	}
 	if versionSymbol == "" {
@@ -131,19 +129,6 @@ func describeExecutable(resource *bridge.Resource, p *process, exe *binary, vers
 	if version, err := readVersion(p, exe, versionSymbol); err == nil && version != "" {
 		resource.Attrs = append(resource.Attrs, bridge.String("service.version", version))
 	}
-}
-
-// buildID reads the GNU build id (type 3, owner "GNU").
-func buildID(f *elf.File) string {
-	section := f.Section(".note.gnu.build-id")
-	if section == nil || section.Size < 16 || section.Size > 256 {
-		return ""
-	}
-	data, err := section.Data()
-	if err != nil || len(data) < 16 {
-		return ""
-	}
-	return hex.EncodeToString(data[16:])
 }
 
 // listeningPort returns the lowest TCP port on which a process listens, 0 if

@@ -64,7 +64,7 @@ func List(t Target) ([]FileReport, error) {
 		if err != nil {
 			return nil, err
 		}
-		if _, err := known.add(f, t.Path); err != nil {
+		if _, err := known.add(f, t.Path, openRegular); err != nil {
 			return nil, err
 		}
 	}
@@ -82,7 +82,7 @@ func (c *files) addProcess(p *process) error {
 		return err
 	}
 	for _, m := range mappings {
-		if _, err := c.library(p.pid, m); err != nil && os.IsPermission(err) {
+		if _, err := c.library(p, m); err != nil && os.IsPermission(err) {
 			return err
 		}
 	}

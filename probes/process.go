@@ -137,23 +137,51 @@ func openMapping(pid int, m mapping) (*os.File, error) {
 	if f, err := openRegular(procPath(pid, "map_files", m.span)); err == nil {
 		return f, nil
 	}
+	f, err := openInRoot(pid, m.path)
+	if err != nil {
+		return nil, err
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil || st.Ino != m.inode {
+		f.Close()
+		return nil, fmt.Errorf("open %s in the root of process %d: it is no longer the mapped file", m.path, pid)
+	}
+	return f, nil
+}
+
+// open opens a regular file as the process sees it.
+func (p *process) open(path string) (*os.File, error) {
+	f, err := openInRoot(p.pid, path)
+	if err != nil {
+		return nil, err
+	}
+	// Another process may have the pid by now.
+	if tick, err := startTick(p.pid); err != nil || tick != p.startTick {
+		f.Close()
+		return nil, fmt.Errorf("open %s in the root of process %d: it has ended", path, p.pid)
+	}
+	return f, nil
+}
+
+// openInRoot opens a regular file in the root of a process, out of which no
+// symbolic link can lead, without waiting.
+func openInRoot(pid int, path string) (*os.File, error) {
 	root, err := os.Open(procPath(pid, "root"))
 	if err != nil {
 		return nil, err
 	}
 	defer root.Close()
-	fd, err := unix.Openat2(int(root.Fd()), strings.TrimPrefix(m.path, "/"), &unix.OpenHow{
+	fd, err := unix.Openat2(int(root.Fd()), strings.TrimPrefix(path, "/"), &unix.OpenHow{
 		Flags:   unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NONBLOCK,
 		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("open %s in the root of process %d: %w", m.path, pid, err)
+		return nil, fmt.Errorf("open %s in the root of process %d: %w", path, pid, err)
 	}
-	f := os.NewFile(uintptr(fd), m.path)
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || st.Ino != m.inode {
+	f := os.NewFile(uintptr(fd), path)
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
 		f.Close()
-		return nil, fmt.Errorf("open %s in the root of process %d: it is no longer the mapped file", m.path, pid)
+		return nil, fmt.Errorf("open %s in the root of process %d: not a regular file", path, pid)
 	}
 	return f, nil
 }

@@ -165,6 +165,7 @@ func (s *Session) look(o *observed) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
+	exe.expect(o.profile)
 	v := &view{exe: exe}
 	o.files = map[fileKey]bool{exe.key: true}
 	mappings, err := libraries(o.pid)
@@ -175,10 +176,11 @@ func (s *Session) look(o *observed) (*view, error) {
 		if m.path == o.exePath || !mentions(o.profile, m.path) {
 			continue
 		}
-		b, err := s.files.library(o.pid, m)
+		b, err := s.files.library(o.process, m)
 		if err != nil {
 			return nil, err
 		}
+		b.expect(o.profile)
 		v.libraries = append(v.libraries, b)
 		o.files[b.key] = true
 	}

@@ -37,6 +37,9 @@ type Config struct {
 	Sample      float64            // share of operations that give a span; 0 means 1
 	TextHead    int                // bytes kept of a statement's start; default 4096
 	RingBytes   int                // size of the ring buffer; default 8 MiB
+	// SymbolCache is a folder of the user's own in which the results of
+	// searches for symbols are kept from one start to the next. "": none are.
+	SymbolCache string
 	// Logf tells the user what happens while the session runs: a target that
 	// appeared, a tier that changed. Nil: nobody is told.
 	Logf func(format string, args ...any)
@@ -102,6 +105,7 @@ func Open(cfg Config) (*Session, error) {
 	s := &Session{
 		cfg: cfg, served: make(map[string]*served), seen: make(map[int]*observed),
 		starting:  make(map[int]bool),
+		files:     files{cacheDir: cfg.SymbolCache},
 		instances: make(map[uint32]*instance),
 	}
 	s.table.Store(&[]*bridge.Operation{})

@@ -20,7 +20,7 @@ const maxVersion = 64
 // readVersion reads the text that a symbol of the executable holds in the
 // memory of a process. Servers put it together when they start.
 func readVersion(p *process, exe *binary, symbol string) (string, error) {
-	address, err := exe.dataAddress(symbol)
+	variable, err := exe.symbols.Object(symbol)
 	if err != nil {
 		return "", err
 	}
@@ -34,25 +34,11 @@ func readVersion(p *process, exe *binary, symbol string) (string, error) {
 	}
 	defer memory.Close()
 	text := make([]byte, maxVersion)
-	if _, err := memory.ReadAt(text, int64(bias+address)); err != nil {
+	if _, err := memory.ReadAt(text, int64(bias+variable.Address)); err != nil {
 		return "", fmt.Errorf("read memory of process %d: %w", p.pid, err)
 	}
 	text, _, _ = bytes.Cut(text, []byte{0})
 	return string(sqltext.ValidUTF8(nil, text)), nil
-}
-
-// dataAddress returns the virtual address of an exported variable.
-func (b *binary) dataAddress(name string) (uint64, error) {
-	symbols, err := b.elf.DynamicSymbols()
-	if err != nil {
-		return 0, err
-	}
-	for _, s := range symbols {
-		if s.Name == name && elf.ST_TYPE(s.Info) == elf.STT_OBJECT && s.Section != elf.SHN_UNDEF {
-			return s.Value, nil
-		}
-	}
-	return 0, fmt.Errorf("%s exports no variable %s", b.path, name)
 }
 
 // loadBias returns by how much the addresses of a process differ from those in

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
@@ -175,6 +176,7 @@ func (c *config) probesConfig() (probes.Config, error) {
 	cfg := probes.Config{
 		Profiles: profiles, Detail: catalog.Detail(c.Detail), MinDuration: c.MinDuration, Sample: c.Sample,
 		TextHead: c.TextBytes, RingBytes: c.RingBytes, Logf: logf,
+		SymbolCache: symbolCache(),
 	}
 	for _, t := range c.Targets {
 		target, err := probes.ParseTarget(t)
@@ -184,4 +186,19 @@ func (c *config) probesConfig() (probes.Config, error) {
 		cfg.Targets = append(cfg.Targets, target)
 	}
 	return cfg, nil
+}
+
+// symbolCache is where results of searches for symbols are kept: the cache
+// folder that systemd made (CacheDirectory= in systemd.exec(5), which may name
+// several), else the user's own. "" if there is neither.
+func symbolCache() string {
+	dir, _, _ := strings.Cut(os.Getenv("CACHE_DIRECTORY"), ":")
+	if dir == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			return ""
+		}
+		dir = filepath.Join(cache, "spanbridge")
+	}
+	return filepath.Join(dir, "symbols")
 }
