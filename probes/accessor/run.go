@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package accessor
+
+// outcome is the end of one way.
+type outcome struct {
+	*state
+	// stopped is the reason why the way could not be followed to a return.
+	stopped string
+	// left says that the way ends in a jump that cannot be followed, as a call
+	// in the last place does.
+	left bool
+}
+
+// run follows all ways through the function.
+type run struct {
+	architecture architecture
+	convention   *convention
+	code         Code
+	entry        uint64
+	// calls says that calls are stepped over instead of ending the way.
+	calls    bool
+	steps    int
+	pending  []*state
+	outcomes []outcome
+}
+
+// explore gives the ends of all ways, or an error where there are too many.
+func explore(a architecture, code Code, address uint64, calls bool) ([]outcome, error) {
+	r := &run{architecture: a, convention: a.convention(), code: code, entry: address, calls: calls}
+	r.pending = append(r.pending, newState(r.convention, address))
+	for len(r.pending) > 0 {
+		s := r.pending[len(r.pending)-1]
+		r.pending = r.pending[:len(r.pending)-1]
+		if err := r.follow(s); err != nil {
+			return nil, err
+		}
+		if len(r.outcomes)+len(r.pending) > maxPaths {
+			return nil, refuse("more than %d ways through the code at %#x", maxPaths, address)
+		}
+	}
+	return r.outcomes, nil
+}
+
+// follow takes one way until it ends or forks.
+func (r *run) follow(s *state) error {
+	for {
+		r.steps++
+		s.steps++
+		if r.steps > maxTotalSteps {
+			return refuse("more than %d instructions at %#x", maxTotalSteps, r.entry)
+		}
+		if s.steps > maxPathSteps {
+			r.stop(s, "more instructions than a getter has")
+			return nil
+		}
+		code, err := r.code.At(s.pc, endOfInstructions)
+		if err != nil {
+			return refuse("no code at %#x: %v", s.pc, err)
+		}
+		inst, why := r.architecture.decode(code, s.pc)
+		if why != "" {
+			r.stop(s, why)
+			return nil
+		}
+		if !r.execute(s, inst) {
+			return nil
+		}
+	}
+}
+
+// stop ends a way for a reason.
+func (r *run) stop(s *state, why string) {
+	r.outcomes = append(r.outcomes, outcome{state: s, stopped: why})
+}
+
+// execute does the steps of an instruction; false where the way ends or forks.
+func (r *run) execute(s *state, inst instruction) bool {
+	if inst.landing && s.fell {
+		// Behind a call that does not return.
+		r.outcomes = append(r.outcomes, outcome{state: s, left: true, stopped: "the entry of another function"})
+		return false
+	}
+	s.pc += inst.length
+	for _, st := range inst.steps {
+		switch st.op {
+		case opSelect:
+			return r.choose(s, st)
+		case opBranch:
+			return r.branch(s, st)
+		case opJump:
+			s.pc, s.fell = st.target, false
+			return true
+		case opLeave:
+			r.outcomes = append(r.outcomes, outcome{state: s, left: true,
+				stopped: "a jump to where memory says: " + inst.text})
+			return false
+		case opReturn:
+			r.finish(s, st)
+			return false
+		case opCall:
+			if !r.calls {
+				r.stop(s, "a call: "+inst.text)
+				return false
+			}
+			s.call(r.convention)
+		default:
+			if !s.compute(st) {
+				r.stop(s, "more stores than a setter has")
+				return false
+			}
+		}
+	}
+	s.fell = true
+	return true
+}
+
+// finish ends a way at a return.
+func (r *run) finish(s *state, st step) {
+	why := ""
+	sp := s.registers[r.convention.stack]
+	switch {
+	case sp.kind != stack || sp.add != 0:
+		why = "a return with the stack pointer moved"
+	case r.convention.link != noRegister && s.registers[st.a.register].kind != link:
+		why = "a return to another address"
+	}
+	r.outcomes = append(r.outcomes, outcome{state: s, stopped: why})
+}
+
+// choose forks at a conditional move.
+func (r *run) choose(s *state, st step) bool {
+	yes, no := r.decide(s, st.condition)
+	if yes != nil {
+		yes.write(st.dst, yes.read(st.a), st.size)
+	}
+	if no != nil {
+		no.write(st.dst, no.read(st.b), st.size)
+	}
+	return r.fork(yes, no)
+}
+
+// branch forks at a conditional jump.
+func (r *run) branch(s *state, st step) bool {
+	yes, no := r.decide(s, st.condition)
+	if yes != nil {
+		yes.pc, yes.fell = st.target, false
+	}
+	return r.fork(yes, no)
+}
+
+// fork puts the ways aside.
+func (r *run) fork(ways ...*state) bool {
+	for _, w := range ways {
+		if w != nil {
+			r.pending = append(r.pending, w)
+		}
+	}
+	return false
+}
+
+// decide gives the state in which a condition holds and that in which it does
+// not; nil where that cannot be.
+func (r *run) decide(s *state, c condition) (yes, no *state) {
+	f := s.flags
+	if !f.known || (c != condEqual && c != condNotEqual) {
+		return s.fork(), s
+	}
+	v := s.simplified(f.value)
+	if v.kind == constant {
+		equal := uint64(v.low(f.size).add)&f.mask == uint64(numberValue(f.with).low(f.size).add)
+		if equal == (c == condEqual) {
+			return s, nil
+		}
+		return nil, s
+	}
+	if v.kind != walked || v.add != 0 || f.mask != allOnes || f.with != 0 {
+		return s.fork(), s
+	}
+	for _, a := range s.assumptions {
+		if a.value.walk == v.walk && !a.zero {
+			if c == condNotEqual {
+				return s, nil
+			}
+			return nil, s
+		}
+	}
+	yes, no = s.fork(), s
+	yes.assumptions = append(yes.assumptions, assumption{v, c == condEqual})
+	no.assumptions = append(no.assumptions, assumption{v, c != condEqual})
+	return yes, no
+}
