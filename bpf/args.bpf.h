@@ -24,6 +24,25 @@ struct regs {
 	__u64 r[NUM_REGS];
 };
 
+/* An open operation. */
+struct frame {
+	__u64 start_ns;
+	__u32 seq, parent_seq;
+	__u16 op;
+	__u8 is_inline;
+	/* The state of struct thread before this frame was pushed. */
+	__u8 level, owner, entries;
+	__u8 family;
+	__u8 shields;
+	__u8 tentative; /* it follows one that ended, and may turn out not to exist */
+	__u8 noted;	/* its last note was hit */
+	__u8 failed;
+	__u32 status;
+	__u8 command, before; /* guard values plus 1, 0 for none */
+	__u16 start_used;     /* of the event's data, by strings of the start */
+	__u64 values[MAX_VALUES];
+};
+
 static __always_inline void copy_regs(struct regs *regs, struct pt_regs *ctx)
 {
 #if defined(__TARGET_ARCH_x86)
@@ -80,15 +99,26 @@ static __always_inline __u64 extend(__u64 value, __u32 size, bool is_signed)
 }
 
 /*
- * Returns 0, or a negative error number if user memory could not be read. Saved
- * values are those of the operation, or NULL where there are none yet.
+ * Functions that are not static are verified once, whatever their callers know,
+ * instead of once for each call: that is most of what loading the programs takes.
+ * Their pointers may be NULL as far as the verifier is concerned.
  */
-static __always_inline int read_arg(const struct arg *arg, const struct regs *regs,
-				    const __u64 *saved, __u64 *value)
+
+/*
+ * Returns 0, or a negative error number if user memory could not be read. Saved
+ * values are those of the operation's frame, or NULL where there is none yet.
+ */
+__noinline int read_arg(const struct arg *arg, const struct regs *regs, const struct frame *saved,
+			__u64 *value)
 {
-	__u32 loads = arg->loads, size = arg->size;
+	__u32 loads, size;
 	__u64 v, address;
 	int err;
+
+	if (!arg || !regs || !value)
+		return -1;
+	loads = arg->loads;
+	size = arg->size;
 
 	switch (arg->kind) {
 	case ARG_CONST:
@@ -109,7 +139,7 @@ static __always_inline int read_arg(const struct arg *arg, const struct regs *re
 	case ARG_SAVED:
 		if (!saved)
 			return -1;
-		v = saved[arg->base & (MAX_VALUES - 1)];
+		v = saved->values[arg->base & (MAX_VALUES - 1)];
 		break;
 	default:
 		return -1;

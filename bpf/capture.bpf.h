@@ -55,7 +55,7 @@ static __always_inline void capture_int(struct hit *hit, const struct capture *c
 		return;
 	if (c->type == CAPTURE_TIME) {
 		value = hit->now_ns;
-	} else if (read_arg(&c->arg, &hit->thread->regs, hit->frame->values, &value)) {
+	} else if (read_arg(&c->arg, &hit->thread->regs, hit->frame, &value)) {
 		mark(hit, EVENT_FAULT);
 		return;
 	}
@@ -98,7 +98,7 @@ static __always_inline void capture_string(struct hit *hit, const struct capture
 
 	if (c->role == ROLE_NAMESPACE)
 		__builtin_memset(hit->key->namespace, 0, NAMESPACE_SIZE);
-	if (read_arg(&c->arg, &hit->thread->regs, hit->frame->values, &address)) {
+	if (read_arg(&c->arg, &hit->thread->regs, hit->frame, &address)) {
 		mark(hit, EVENT_FAULT);
 		return;
 	}
@@ -162,8 +162,8 @@ static __always_inline void capture_attribute(struct hit *hit, const struct capt
 	if (!event || slot >= MAX_STRINGS)
 		return;
 	event = checked(event);
-	if (read_arg(&c->length, &hit->thread->regs, hit->frame->values, &n) ||
-	    (n && read_arg(&c->arg, &hit->thread->regs, hit->frame->values, &array))) {
+	if (read_arg(&c->length, &hit->thread->regs, hit->frame, &n) ||
+	    (n && read_arg(&c->arg, &hit->thread->regs, hit->frame, &array))) {
 		mark(hit, EVENT_FAULT);
 		return;
 	}
@@ -261,13 +261,13 @@ static __always_inline void capture_text(struct hit *hit, const struct capture *
 		return;
 	event->flags |= EVENT_HAS_TEXT;
 	event->text_offset = offset;
-	if (read_arg(&c->arg, &hit->thread->regs, hit->frame->values, &address) || !address) {
+	if (read_arg(&c->arg, &hit->thread->regs, hit->frame, &address) || !address) {
 		event->flags |= EVENT_TEXT_FAULT;
 		return;
 	}
 	if (c->length.kind == ARG_NONE)
 		capture_terminated(event, offset, address);
-	else if (read_arg(&c->length, &hit->thread->regs, hit->frame->values, &length))
+	else if (read_arg(&c->length, &hit->thread->regs, hit->frame, &length))
 		event->flags |= EVENT_TEXT_FAULT;
 	else
 		capture_known(event, offset, address, length);
@@ -344,7 +344,7 @@ static __always_inline bool text_begins(struct hit *hit, const char *prefix, __u
 			return false;
 		c = &hit->spec->capture[last];
 		if (c->type != CAPTURE_TEXT ||
-		    read_arg(&c->arg, &hit->thread->regs, hit->frame->values, &address) ||
+		    read_arg(&c->arg, &hit->thread->regs, hit->frame, &address) ||
 		    bpf_copy_from_user(text, sizeof(text), (const void *)address))
 			return false;
 	}

@@ -12,19 +12,22 @@ struct {
 } events SEC(".maps");
 
 /* Adds a finished inner operation to the record of the one around it. */
-static __always_inline void add_entry(struct thread *thread, struct event *event,
-				      const struct entry *finished, __u32 class)
+__noinline int add_entry(struct thread *thread, struct event *event, const struct entry *finished,
+			 __u32 class)
 {
-	__u32 n = thread->entries;
+	__u32 n;
 
+	if (!thread || !finished)
+		return 0;
+	n = thread->entries;
 	if (n < MAX_ENTRIES) {
 		thread->entry[n] = *finished;
 		thread->entries = n + 1;
 	} else if (event && class < MAX_CLASSES) {
-		event = checked(event);
 		event->rest_count[class]++;
 		event->rest_ns[class] += finished->duration_ns;
 	}
+	return 0;
 }
 
 /* Copies the entries made since the frame was pushed behind the event's other data. */
@@ -64,11 +67,12 @@ static __always_inline void submit(struct event *event, __u32 data)
 		count(event->op, err == -EAGAIN ? COUNT_RING_FULL : COUNT_KERNEL_ERRORS);
 }
 
-static __always_inline void fill(struct event *event, const struct frame *frame, __u64 end_ns,
-				 bool failed)
+__noinline int fill(struct event *event, const struct frame *frame, __u64 end_ns, __u16 flags)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 
+	if (!event || !frame)
+		return 0;
 	event->start_ns = frame->start_ns;
 	event->end_ns = end_ns;
 	event->tgid = id >> 32;
@@ -77,21 +81,30 @@ static __always_inline void fill(struct event *event, const struct frame *frame,
 	event->op = frame->op;
 	event->command = frame->command - 1;
 	event->before = frame->before - 1;
-	if (failed)
+	event->flags |= flags;
+	if (frame->failed)
 		event->flags |= EVENT_FAILED;
 	__builtin_memcpy(event->values, frame->values, sizeof(event->values));
+	return 0;
 }
 
-static __always_inline void begin_event(struct event *event, const struct frame *frame)
+__noinline int begin_event(struct event *event, const struct frame *frame)
 {
-	event = checked(event);
+	if (!event || !frame)
+		return 0;
 	__builtin_memset(event, 0, sizeof(*event));
 	event->seq = frame->seq;
+	return 0;
 }
 
 /* Begins the record of what follows, with the strings that the start captured. */
-static __always_inline void restart_event(struct event *event, const struct frame *frame)
+__noinline int restart_event(struct event *event, const struct frame *frame)
 {
+	if (!event || !frame)
+		return 0;
+	for (int i = 0; i < MAX_STRINGS; i++)
+		if (event->strings[i].offset >= frame->start_used)
+			event->strings[i].length = 0;
 	event->seq = frame->seq;
 	event->flags = 0;
 	event->text_length = 0;
@@ -100,6 +113,7 @@ static __always_inline void restart_event(struct event *event, const struct fram
 	event->used = frame->start_used;
 	__builtin_memset(event->rest_count, 0, sizeof(event->rest_count));
 	__builtin_memset(event->rest_ns, 0, sizeof(event->rest_ns));
+	return 0;
 }
 
 /*
@@ -122,17 +136,14 @@ static __always_inline void emit(struct hit *hit, __u64 end_ns, __u16 flags)
 
 	if (!event) {
 		begin_event(&thread->bare, hit->frame);
-		thread->bare.flags = EVENT_NO_TEXT;
-		fill(&thread->bare, hit->frame, end_ns, hit->frame->failed);
-		thread->bare.flags |= flags;
+		fill(&thread->bare, hit->frame, end_ns, flags | EVENT_NO_TEXT);
 		submit(&thread->bare, 0);
 		return;
 	}
 	capture_values(hit, hit->spec->early, hit->spec->captures);
 	capture_last(hit);
 	event = checked(event);
-	fill(event, hit->frame, end_ns, hit->frame->failed);
-	event->flags |= flags;
+	fill(event, hit->frame, end_ns, flags);
 	append_entries(thread, hit->frame, event);
 	if (event->used > DATA_SIZE) {
 		count(event->op, COUNT_KERNEL_ERRORS);

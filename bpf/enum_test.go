@@ -36,6 +36,7 @@ func TestRecordFlagsAreTheSameOnBothSides(t *testing.T) {
 	want := map[string]int{
 		"Failed": int(bridge.FlagFailed), "TextCut": int(bridge.FlagTextCut), "TextFault": int(bridge.FlagTextFault),
 		"Fault": int(bridge.FlagFault), "NoText": int(bridge.FlagNoText), "HasText": int(bridge.FlagHasText),
+		"Unchosen": int(bridge.FlagUnchosen),
 	}
 	if diff := cmp.Diff(want, enum(t, "event_flags", "EVENT_")); diff != "" {
 		t.Errorf("flags (-Go +C):\n%s", diff)
@@ -71,7 +72,7 @@ func TestSpecNumbersAreTheSameOnBothSides(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"arg_kind", "capture_type", "capture_role", "spec_flags"} {
+	for _, name := range []string{"arg_kind", "capture_type", "capture_role", "capture_flags", "spec_flags"} {
 		for c, value := range enum(t, name, "") {
 			g := strings.ToLower(c[:1]) + c[1:]
 			if got, ok := numbers[g]; !ok || got != value {

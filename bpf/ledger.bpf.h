@@ -78,19 +78,24 @@ static __always_inline struct histogram *histogram_of(const struct histogram_key
 	return bpf_map_lookup_elem(&histograms, key);
 }
 
-static __always_inline void observe(const struct histogram_key *key, __u64 duration_ns)
+/* Verified once: see bpf/args.bpf.h. */
+__noinline int observe(const struct histogram_key *key, __u64 duration_ns)
 {
-	struct histogram *h = histogram_of(key);
 	__u32 bucket = bucket_of(duration_ns);
+	struct histogram *h;
 
+	if (!key)
+		return 0;
+	h = histogram_of(key);
 	if (!h) {
 		count(key->op, COUNT_HISTOGRAM_LOST);
-		return;
+		return 0;
 	}
 	__sync_fetch_and_add(&h->count, 1);
 	__sync_fetch_and_add(&h->sum_ns, duration_ns);
 	if (bucket < NUM_BUCKETS)
 		__sync_fetch_and_add(&h->buckets[bucket], 1);
+	return 0;
 }
 
 #endif

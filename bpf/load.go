@@ -20,7 +20,7 @@ const (
 	MaxTextHead   = 32 << 10 // bytes
 	MinTextHead   = 64       // bytes
 	maxEntries    = 64
-	stringsSize   = 768
+	stringsSize   = 1024
 	tailSize      = 512
 )
 

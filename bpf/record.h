@@ -117,7 +117,7 @@ struct op_config {
 	__u8 sequence; /* inline: each start ends the one before, as stages do */
 	__u8 shields;  /* while it is open, what is around it does not end */
 	__u8 prefix_length;
-	__u16 kept; /* values, by slot, that those which follow have too */
+	__u16 kept, pad; /* values, by slot, that those which follow have too */
 	/* Of a text, in small letters: a record is sent whatever is filtered. */
 	char prefix[PREFIX_SIZE];
 };

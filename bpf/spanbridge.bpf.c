@@ -111,6 +111,7 @@ static __always_inline int on_step(struct hit *hit, const struct op_config *conf
 	end_running(hit->thread, level, hit->event, hit->now_ns);
 	if (!starts)
 		return 0;
+	hit->key = key_at(hit->thread, level);
 	hit->frame = &hit->thread->scratch;
 	hit->event = 0;
 	hit->frame->values[0] = 0;
@@ -124,6 +125,12 @@ static __always_inline int on_step(struct hit *hit, const struct op_config *conf
 	return 0;
 }
 
+static __always_inline bool is_tentative(const struct thread *thread, __u32 n)
+{
+	opaque(n);
+	return n < MAX_DEPTH && thread->frames[n].tentative;
+}
+
 /* What may follow an operation, and what does not nest, ends where another one starts. */
 static __always_inline void make_room(struct thread *thread, __u16 op,
 				      const struct op_config *config)
@@ -135,8 +142,10 @@ static __always_inline void make_room(struct thread *thread, __u16 op,
 	if (config->recursive && !config->follows)
 		return;
 	open = find_frame(thread, op);
-	if (open >= 0 && (!config->recursive || thread->frames[open & (MAX_DEPTH - 1)].tentative))
-		replace(thread, open);
+	if (!config->recursive || is_tentative(thread, open)) {
+		if (open >= 0)
+			replace(thread, open);
+	}
 }
 
 /* Remembers the command; false if it does not open the operation. */
@@ -209,8 +218,7 @@ static __always_inline int on_start(struct pt_regs *ctx)
 		running_at(hit.thread, level)->active = 0;
 		inherit_namespace(hit.thread, hit.key, level);
 		hit.event = record_buffer(task, level, BPF_LOCAL_STORAGE_GET_F_CREATE);
-		if (hit.event)
-			begin_event(hit.event, hit.frame);
+		begin_event(hit.event, hit.frame);
 	}
 	capture_values(&hit, 0, spec->captures);
 	if (hit.event)
@@ -225,16 +233,6 @@ static __always_inline bool chosen(const struct op_config *config)
 	return config->sample == 0xffffffff || bpf_get_prandom_u32() <= config->sample;
 }
 
-/* Left out, unless its text sets what later ones need. */
-static __always_inline void leave_out(struct hit *hit, const struct op_config *config,
-				      __u64 end_ns, enum counter why)
-{
-	if (config->prefix_length && text_begins(hit, config->prefix, config->prefix_length))
-		emit(hit, end_ns, EVENT_UNCHOSEN);
-	else
-		count(hit->spec->op, why);
-}
-
 /* Decides first and reads then, as far as the decision does not depend on it. */
 static __always_inline void finish(struct hit *hit, const struct op_config *config, __u64 end_ns)
 {
@@ -242,6 +240,7 @@ static __always_inline void finish(struct hit *hit, const struct op_config *conf
 	struct histogram_key *key = hit->key;
 	__u32 op = hit->spec->op;
 	__u64 duration_ns = end_ns - frame->start_ns;
+	enum counter left_out = 0;
 
 	if ((__s64)duration_ns < 0)
 		duration_ns = 0;
@@ -262,30 +261,28 @@ static __always_inline void finish(struct hit *hit, const struct op_config *conf
 
 		count(op, COUNT_INLINED);
 		add_entry(hit->thread, hit->event, &finished, config->class);
-	} else if (!frame->failed && duration_ns < config->min_ns) {
-		leave_out(hit, config, end_ns, COUNT_FILTERED);
-	} else if (!frame->failed && !chosen(config)) {
-		leave_out(hit, config, end_ns, COUNT_SAMPLED);
-	} else {
-		emit(hit, end_ns, 0);
+		return;
 	}
+	if (!frame->failed && duration_ns < config->min_ns)
+		left_out = COUNT_FILTERED;
+	else if (!frame->failed && !chosen(config))
+		left_out = COUNT_SAMPLED;
+	/* Unless its text sets what later ones need. */
+	if (left_out && !(config->prefix_length &&
+			  text_begins(hit, config->prefix, config->prefix_length))) {
+		count(op, left_out);
+		return;
+	}
+	emit(hit, end_ns, left_out ? EVENT_UNCHOSEN : 0);
 }
 
 /* What was just popped may be followed by another one, which has begun then. */
 static __always_inline void follow(struct hit *hit, const struct op_config *config)
 {
 	struct frame *frame = hit->frame;
-	struct event *event = hit->event;
 
 	reopen(hit->thread, frame, config->kept);
-	if (event) {
-		event = checked(event);
-		for (int i = 0; i < MAX_STRINGS; i++) {
-			if (event->strings[i].offset >= frame->start_used)
-				event->strings[i].length = 0;
-		}
-		restart_event(event, frame);
-	}
+	restart_event(hit->event, frame);
 	frame->start_ns = bpf_ktime_get_ns();
 }
 
@@ -366,9 +363,9 @@ static __always_inline int on_done(struct pt_regs *ctx)
 		return on_step(&hit, config, task, false);
 	if (spec->flags & SPEC_NOTE || !ends_overflow(hit.thread, spec->op))
 		open = find_frame(hit.thread, spec->op);
-	if (open < 0 || open >= MAX_DEPTH)
+	if (open < 0)
 		return on_stray(hit.thread, spec, open);
-	hit.frame = &hit.thread->frames[open];
+	hit.frame = frame_at(hit.thread, open);
 	if (spec->flags & SPEC_AFTER_NOTE && !hit.frame->noted)
 		return on_stray(hit.thread, spec, SHIELDED);
 	if (!(spec->flags & SPEC_NOTE))

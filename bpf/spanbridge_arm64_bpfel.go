@@ -111,8 +111,8 @@ type ProgramsOpConfig struct {
 	Shields      uint8
 	PrefixLength uint8
 	Kept         uint16
+	Pad          uint16
 	Prefix       [24]int8
-	_            [2]byte
 }
 
 type ProgramsOpCounters struct {

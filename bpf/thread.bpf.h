@@ -8,24 +8,6 @@
 #ifndef SPANBRIDGE_THREAD_BPF_H
 #define SPANBRIDGE_THREAD_BPF_H
 
-struct frame {
-	__u64 start_ns;
-	__u32 seq, parent_seq;
-	__u16 op;
-	__u8 is_inline;
-	/* The state of struct thread before this frame was pushed. */
-	__u8 level, owner, entries;
-	__u8 family;
-	__u8 shields;
-	__u8 tentative; /* it follows one that ended, and may turn out not to exist */
-	__u8 noted;	/* its last note was hit */
-	__u8 failed;
-	__u32 status;
-	__u8 command, before; /* guard values plus 1, 0 for none */
-	__u16 start_used;     /* of the event's data, by strings of the start */
-	__u64 values[MAX_VALUES];
-};
-
 /* What runs now of a sequence: the next start ends it. */
 struct running {
 	__u64 start_ns, value;
@@ -102,8 +84,10 @@ static __always_inline struct event *record_buffer(struct task_struct *task, __u
  * The number of the innermost open frame of that operation; -1 if there is
  * none, SHIELDED if one above it keeps it from ending.
  */
-static __always_inline int find_frame(const struct thread *thread, __u16 op)
+__noinline int find_frame(const struct thread *thread, __u16 op)
 {
+	if (!thread)
+		return -1;
 	for (int i = 0; i < MAX_DEPTH; i++) {
 		__u32 n = thread->depth - 1 - i;
 
@@ -122,8 +106,10 @@ static __always_inline int find_frame(const struct thread *thread, __u16 op)
  * The number of the outermost open frame of the same operation by another tier,
  * or -1. The process has changed tiers meanwhile, so its end will not be seen.
  */
-static __always_inline int find_stale(const struct thread *thread, __u16 op, __u8 family)
+__noinline int find_stale(const struct thread *thread, __u16 op, __u8 family)
 {
+	if (!thread)
+		return -1;
 	for (int i = 0; i < MAX_DEPTH; i++) {
 		if (i >= thread->depth)
 			break;
@@ -131,6 +117,12 @@ static __always_inline int find_stale(const struct thread *thread, __u16 op, __u
 			return i;
 	}
 	return -1;
+}
+
+static __always_inline struct frame *frame_at(struct thread *thread, __u32 n)
+{
+	opaque(n);
+	return &thread->frames[n & (MAX_DEPTH - 1)];
 }
 
 /* Takes the innermost frame from the stack. */
@@ -146,8 +138,10 @@ static __always_inline void pop(struct thread *thread, const struct frame *frame
 }
 
 /* Takes frame n and all above it from the stack, as replaced. */
-static __always_inline void replace(struct thread *thread, __u32 n)
+__noinline int replace(struct thread *thread, __u32 n)
 {
+	if (!thread)
+		return 0;
 	for (int i = 0; i < MAX_DEPTH; i++) {
 		__u32 top = thread->depth - 1;
 
@@ -158,6 +152,7 @@ static __always_inline void replace(struct thread *thread, __u32 n)
 			count(thread->frames[top].op, COUNT_REPLACED);
 		pop(thread, &thread->frames[top]);
 	}
+	return 0;
 }
 
 /* Whether an end belongs to a start that found the stack full. */
@@ -175,8 +170,10 @@ static __always_inline bool ends_overflow(struct thread *thread, __u16 op)
 }
 
 /* Forgets all open operations: the thread, or the program that it ran, has ended. */
-static __always_inline void abandon(struct thread *thread)
+__noinline int abandon(struct thread *thread)
 {
+	if (!thread)
+		return 0;
 	for (int i = 0; i < MAX_DEPTH; i++) {
 		if (i >= thread->depth)
 			break;
@@ -193,6 +190,7 @@ static __always_inline void abandon(struct thread *thread)
 	thread->level = 0;
 	thread->owner = 0;
 	thread->open_seq = 0;
+	return 0;
 }
 
 static __always_inline void begin_hit(struct thread *thread, struct pt_regs *ctx)
@@ -247,8 +245,10 @@ static __always_inline struct frame *push(struct thread *thread, __u16 op,
  * Opens the frame that was just popped anew, for one that may follow: it has
  * the values that its start would find again.
  */
-static __always_inline void reopen(struct thread *thread, struct frame *frame, __u16 kept)
+__noinline int reopen(struct thread *thread, struct frame *frame, __u16 kept)
 {
+	if (!thread || !frame)
+		return 0;
 	frame->tentative = 1;
 	frame->noted = 0;
 	frame->failed = 0;
@@ -264,6 +264,7 @@ static __always_inline void reopen(struct thread *thread, struct frame *frame, _
 	thread->level++;
 	thread->owner = thread->depth;
 	thread->open_seq = frame->seq;
+	return 0;
 }
 
 /* The level of the record in which a frame ends: its own, or that around it. */

@@ -28,6 +28,8 @@ type OpCounts struct {
 	KernelErrors  uint64 // lost: the record could not be written
 	Submitted     uint64 // records sent
 	HistogramLost uint64 // missing in the histograms: too many series
+	Unwanted      uint64 // ends of what was not to be opened, or of something inside: no dones
+	Notes         uint64 // hits that told something of an open operation
 }
 
 // Lost is how many finished operations were lost on the way to user space.

@@ -27,6 +27,7 @@ type served struct {
 	operation *catalog.Operation
 	tier      *catalog.Tier
 	misses    []string
+	missing   map[string]string // captures that this program does not allow
 	sites     []site
 	indexes   []uint32 // of the sites in the map of sites
 	links     []link.Link
@@ -58,7 +59,7 @@ func (s *Session) newServed(profile *catalog.Profile, op *catalog.Operation, p *
 	}
 	sv := &served{
 		op: uint16(len(table)), profile: profile, operation: op, tier: p.tier,
-		misses: p.misses, sites: p.sites,
+		misses: p.misses, missing: p.missing, sites: p.sites,
 		pids: make(map[int]bool), allowed: make(map[int]bool),
 	}
 	config := s.opConfig(profile, op, p.tier)
@@ -74,7 +75,7 @@ func (s *Session) newServed(profile *catalog.Profile, op *catalog.Operation, p *
 		sv.indexes = append(sv.indexes, s.nextSite)
 		s.nextSite++
 	}
-	s.addOperation(bridgeOperation(profile, op, p.tier))
+	s.addOperation(bridgeOperation(profile, op, p))
 	return sv, nil
 }
 
@@ -98,10 +99,27 @@ func (s *Session) opConfig(profile *catalog.Profile, op *catalog.Operation, tier
 		c.IsInline = 1
 		c.Class = classOf(profile, op)
 	}
-	if op.Recurses(tier) {
-		c.Recursive = 1
+	c.Recursive, c.Follows = bit(op.Recurses(tier)), bit(tier.Follows)
+	c.Sequence, c.Shields = bit(op.Sequence), bit(op.Shields)
+	for i, capture := range tier.Slots().Values {
+		for _, probe := range tier.Start {
+			if probe.Captures.Find(capture.Name) != nil {
+				c.Kept |= 1 << i
+			}
+		}
+	}
+	c.PrefixLength = uint8(len(op.Keep))
+	for i := range op.Keep {
+		c.Prefix[i] = int8(op.Keep[i])
 	}
 	return c
+}
+
+func bit(set bool) uint8 {
+	if set {
+		return 1
+	}
+	return 0
 }
 
 // classOf numbers the inline operations of a profile: what a record has no room
@@ -126,15 +144,19 @@ func sampleThreshold(ratio float64) uint32 {
 	return uint32(ratio * (1 << 32))
 }
 
-func bridgeOperation(profile *catalog.Profile, op *catalog.Operation, tier *catalog.Tier) *bridge.Operation {
-	where := tier.Slots()
-	fields, constants := operationFields(op, tier, where)
-	return &bridge.Operation{
-		Name: op.Name, System: profile.System, Profile: profile.Name, Tier: tier.Name,
-		Kind: op.Kind.Span(), SpanName: op.Span, HasText: where.Text != nil, Dialect: profile.Dialect.SQL(),
-		Fields: fields, Attrs: constants, Metric: op.Metric, Counter: op.Counter,
+func bridgeOperation(profile *catalog.Profile, op *catalog.Operation, p *plan) *bridge.Operation {
+	where := p.tier.Slots()
+	fields, constants := operationFields(op, p.tier, where, p.missing)
+	o := &bridge.Operation{
+		Name: op.Name, System: profile.System, Profile: profile.Name, Tier: p.tier.Name,
+		Kind: op.Kind.Span(), SpanName: op.Span, HasText: where.Text != nil && p.missing[where.Text.Name] == "",
+		Dialect: profile.Dialect.SQL(),
+		Fields:  fields, Attrs: constants, Metric: op.Metric, Counter: op.Counter,
 		Inline: op.Inline(), Point: op.Point(),
+		Names: op.Names, Executes: catalog.Mask(op.Executes), Prepares: catalog.Mask(op.Prepares),
 	}
+	copy(o.Phases[:], op.Phases)
+	return o
 }
 
 // writeSites tells the kernel side what the sites mean.
@@ -157,7 +179,7 @@ func (s *Session) attach(sv *served) error {
 	if err := s.writeSites(sv); err != nil {
 		return err
 	}
-	for _, a := range []action{actionPoint, actionDone, actionStart} {
+	for _, a := range []action{actionPoint, actionReturn, actionDone, actionStart} {
 		if err := s.attachAction(sv, a); err != nil {
 			return errors.Join(err, sv.detach())
 		}
@@ -189,7 +211,7 @@ func (s *Session) attachAction(sv *served, a action) error {
 
 func (s *Session) place(ex *link.Executable, sv *served, a action, indexes []int) ([]link.Link, error) {
 	if !s.multi {
-		return placeSingly(ex, s.program(a), sv, indexes)
+		return placeSingly(ex, s.program(a), a, sv, indexes)
 	}
 	var o link.UprobeMultiOptions
 	for _, i := range indexes {
@@ -197,7 +219,11 @@ func (s *Session) place(ex *link.Executable, sv *served, a action, indexes []int
 		o.RefCtrOffsets = append(o.RefCtrOffsets, sv.sites[i].semaphore)
 		o.Cookies = append(o.Cookies, uint64(sv.indexes[i]))
 	}
-	l, err := ex.UprobeMulti(nil, s.program(a), &o)
+	attach := ex.UprobeMulti
+	if a == actionReturn {
+		attach = ex.UretprobeMulti
+	}
+	l, err := attach(nil, s.program(a), &o)
 	if err != nil {
 		return nil, err
 	}
@@ -205,9 +231,13 @@ func (s *Session) place(ex *link.Executable, sv *served, a action, indexes []int
 }
 
 // placeSingly is the way of kernels before 6.6. It needs CAP_SYS_ADMIN.
-func placeSingly(ex *link.Executable, program *ebpf.Program, sv *served, indexes []int) (links []link.Link, err error) {
+func placeSingly(ex *link.Executable, program *ebpf.Program, a action, sv *served, indexes []int) (links []link.Link, err error) {
 	for _, i := range indexes {
-		l, err := ex.Uprobe("", program, &link.UprobeOptions{
+		attach := ex.Uprobe
+		if a == actionReturn {
+			attach = ex.Uretprobe
+		}
+		l, err := attach("", program, &link.UprobeOptions{
 			Address: sv.sites[i].offset, RefCtrOffset: sv.sites[i].semaphore, Cookie: uint64(sv.indexes[i]),
 		})
 		if err != nil {
@@ -219,7 +249,7 @@ func placeSingly(ex *link.Executable, program *ebpf.Program, sv *served, indexes
 }
 
 func (s *Session) program(a action) *ebpf.Program {
-	return [numActions]*ebpf.Program{s.objects.Start, s.objects.Done, s.objects.Point}[a]
+	return [numActions]*ebpf.Program{s.objects.Start, s.objects.Done, s.objects.Done, s.objects.Point}[a]
 }
 
 // detach removes the probes, starts first: they were attached last.

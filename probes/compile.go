@@ -3,10 +3,11 @@
 package probes
 
 import (
+	"cmp"
 	"debug/elf"
 	"errors"
 	"fmt"
-	"math"
+	"slices"
 
 	"github.com/spanbridge/spanbridge/bpf"
 	"github.com/spanbridge/spanbridge/bridge"
@@ -21,12 +22,22 @@ const (
 	argReg
 	argMem
 	argIndexed
+	argSaved
 )
 
 const (
 	captureInt = iota
 	captureString
 	captureText
+	captureTime
+	captureAttribute
+)
+
+// Flags of record.h.
+const (
+	captureIfFailed = 1
+	captureEquals   = 2
+	captureFirst    = 4
 )
 
 const (
@@ -37,7 +48,12 @@ const (
 	roleStart
 )
 
-const specOnlyTargets = 1
+const (
+	specOnlyTargets = 1
+	specNote        = 2
+	specLastNote    = 4
+	specAfterNote   = 8
+)
 
 // noRegister is a number that no register has: the kernel side reads it as 0.
 const noRegister = 255
@@ -106,10 +122,16 @@ func functionArgs(machine elf.Machine) locate {
 	}
 }
 
+// noArgs is for the return of a function: its arguments are gone.
+func noArgs(int) (bpf.ProgramsArg, error) {
+	return bpf.ProgramsArg{}, errors.New("when a function returns its arguments are gone")
+}
+
 // integer makes a location yield a number of a profile's type. The value that
-// a USDT note describes is as wide as the note says; the type only narrows it.
+// a USDT note or a path describes is as wide as those say; the type only
+// narrows it.
 func integer(arg bpf.ProgramsArg, t catalog.Type) bpf.ProgramsArg {
-	if size := uint8(t.Bytes()); size < arg.Size || arg.Loads > 0 {
+	if size := uint8(t.Bytes()); size < arg.Size {
 		arg.Size = size
 		arg.IsSigned = 0
 		if t.Signed() {
@@ -119,59 +141,118 @@ func integer(arg bpf.ProgramsArg, t catalog.Type) bpf.ProgramsArg {
 	return arg
 }
 
-// siteSpec compiles what to do at one site.
-func siteSpec(op uint16, probe *catalog.Probe, roles *catalog.Roles, s catalog.Slots, find locate) (bpf.ProgramsSpec, error) {
-	spec := bpf.ProgramsSpec{Op: op}
+// place is what captures at one site are compiled with.
+type place struct {
+	roles *catalog.Roles
+	slots catalog.Slots
+	leads *leads
+	arg   locate
+	// variable finds a variable of the program at this site.
+	variable func(name string) (bpf.ProgramsArg, error)
+	// missing takes why captures are left out, by name.
+	missing map[string]string
+}
+
+// siteSpec compiles what to do at one site. Captures that the program does not
+// allow are left out and entered into p.missing.
+func siteSpec(probe *catalog.Probe, p *place) (bpf.ProgramsSpec, error) {
+	var spec bpf.ProgramsSpec
 	if probe.When != nil {
-		arg, err := find(probe.When.Arg)
+		arg, err := p.arg(probe.When.Arg)
 		if err != nil {
 			return spec, probe.When.At.Fault("argument %d: %v", probe.When.Arg, err)
 		}
 		spec.Guard, spec.When = integer(arg, probe.When.Type), probe.When.Mask()
 	}
-	// Strings come before the text, which takes the rest of the buffer.
-	ordered := make(catalog.Captures, 0, len(probe.Captures))
-	for _, last := range []bool{false, true} {
-		for _, c := range probe.Captures {
-			if (c.Type == catalog.TypeSQL) == last {
-				ordered = append(ordered, c)
-			}
-		}
+	if probe.Last {
+		spec.Flags |= specLastNote
 	}
-	for _, c := range ordered {
-		compiled, err := compileCapture(c, roles, s, find)
+	if probe.AfterNote {
+		spec.Flags |= specAfterNote
+	}
+	for _, c := range ordered(probe.Captures, p.roles) {
+		compiled, err := p.capture(probe, c)
+		var lacking *lackingError
+		if errors.As(err, &lacking) {
+			p.missing[c.Name] = lacking.Error()
+			continue
+		}
 		if err != nil {
-			return spec, c.At.Fault("argument %d: %v", c.Arg, err)
+			return spec, c.At.Fault("%v", err)
 		}
 		spec.Capture[spec.Captures] = compiled
 		spec.Captures++
+		if compiled.Role != roleNone {
+			spec.Early = spec.Captures
+		}
 	}
 	return spec, nil
 }
 
-func compileCapture(c *catalog.Capture, roles *catalog.Roles, s catalog.Slots, find locate) (bpf.ProgramsCapture, error) {
-	out := bpf.ProgramsCapture{When: c.WhenMask(), Role: roleOf(c.Name, roles)}
-	arg, err := find(c.Arg)
+// ordered puts captures in the order in which they are read: what decides
+// whether a record is sent, first whether the operation failed, then the rest;
+// last the text, which takes the rest of the buffer.
+func ordered(captures catalog.Captures, roles *catalog.Roles) catalog.Captures {
+	rank := func(c *catalog.Capture) int {
+		switch {
+		case c.Type == catalog.TypeSQL:
+			return 3
+		case c.Name == roles.Failed:
+			return 0
+		case roleOf(c.Name, roles) != roleNone:
+			return 1
+		}
+		return 2
+	}
+	sorted := slices.Clone(captures)
+	slices.SortStableFunc(sorted, func(a, b *catalog.Capture) int { return cmp.Compare(rank(a), rank(b)) })
+	return sorted
+}
+
+// lackingError is why a capture cannot be had in a program.
+type lackingError struct{ reason string }
+
+func (e *lackingError) Error() string { return e.reason }
+
+func lacks(err error) error { return &lackingError{err.Error()} }
+
+func (p *place) capture(probe *catalog.Probe, c *catalog.Capture) (bpf.ProgramsCapture, error) {
+	out := bpf.ProgramsCapture{When: c.WhenMask(), Role: roleOf(c.Name, p.roles)}
+	if c.Needs != "" && !p.leads.file.has(c.Needs) {
+		return out, lacks(fmt.Errorf("%s is not exported", c.Needs))
+	}
+	arg, equals, err := p.source(probe, c)
 	if err != nil {
 		return out, err
 	}
-	for i, offset := range c.Offsets {
-		if offset < math.MinInt32 || offset > math.MaxInt32 {
-			return out, fmt.Errorf("offset %d is out of range", offset)
-		}
-		arg.Offsets[i] = int32(offset)
-		arg.Loads++
+	if arg, err = behind(arg, c); err != nil {
+		return out, err
+	}
+	if c.IfFailed {
+		out.Flags |= captureIfFailed
+	}
+	if c.First {
+		out.Flags |= captureFirst
+	}
+	if equals != nil {
+		out.Flags |= captureEquals
+		out.Max = *equals
 	}
 	switch {
+	case c.Time:
+		out.Type, out.Slot = captureTime, uint8(p.slots.Value(c.Name))
 	case c.Type.Integer():
-		out.Type, out.Slot, out.Arg = captureInt, uint8(s.Value(c.Name)), integer(arg, c.Type)
+		out.Type, out.Slot, out.Arg = captureInt, uint8(p.slots.Value(c.Name)), integer(arg, c.Type)
+	case c.Type == catalog.TypeTraceparent:
+		out.Type, out.Slot = captureAttribute, uint8(p.slots.String(c.Name))
+		out.Arg, out.Length = comData(arg, comDataParameters), comData(arg, comDataCount)
 	case c.Type == catalog.TypeString:
-		out.Type, out.Slot, out.Max = captureString, uint8(s.String(c.Name)), uint32(c.Max)
-		out.Arg = pointer(arg)
+		out.Type, out.Slot, out.Max = captureString, uint8(p.slots.String(c.Name)), uint32(c.Max)
+		out.Arg = arg
 	default:
-		out.Type, out.Arg = captureText, pointer(arg)
+		out.Type, out.Arg = captureText, arg
 		if c.Length != nil {
-			length, err := find(c.Length.Arg)
+			length, err := p.length(probe, c.Length)
 			if err != nil {
 				return out, fmt.Errorf("length: %w", err)
 			}
@@ -181,11 +262,100 @@ func compileCapture(c *catalog.Capture, roles *catalog.Roles, s catalog.Slots, f
 	return out, nil
 }
 
-// pointer makes the last load of a chain as wide as an address.
-func pointer(arg bpf.ProgramsArg) bpf.ProgramsArg {
-	if arg.Loads > 0 {
-		arg.Size, arg.IsSigned = 8, 0
+// source finds what a capture begins with. The second result is the number with
+// which the value is compared, if it is.
+func (p *place) source(probe *catalog.Probe, c *catalog.Capture) (arg bpf.ProgramsArg, equals *uint32, err error) {
+	switch {
+	case c.Arg != nil:
+		arg, err = p.arg(*c.Arg)
+	case c.Path != "":
+		arg, equals, err = p.path(probe, c.Path)
+	case c.Variable != "":
+		arg, err = p.variable(c.Variable)
+	case c.Returned:
+		arg = bpf.ProgramsArg{Kind: argReg, Size: 8, Base: returnRegister}
+	case c.Constant != nil:
+		arg = bpf.ProgramsArg{Kind: argConst, Size: 8, Disp: int64(*c.Constant)}
 	}
+	if err == nil && c.Equals != nil {
+		n := uint32(*c.Equals)
+		equals = &n
+	}
+	return arg, equals, err
+}
+
+// returnRegister is rax, and x0.
+const returnRegister = 0
+
+// path finds where a path leads at this site.
+func (p *place) path(probe *catalog.Probe, name string) (arg bpf.ProgramsArg, equals *uint32, err error) {
+	lead, err := p.leads.follow(name)
+	if err != nil {
+		return arg, nil, lacks(err)
+	}
+	root := bpf.ProgramsArg{Kind: argSaved, Size: 8}
+	if n, ok := probe.Args.Find(lead.root); ok {
+		if root, err = p.arg(n); err != nil {
+			return arg, nil, err
+		}
+	} else if slot := p.slots.Value(lead.root); slot >= 0 {
+		root.Base = uint8(slot)
+	} else {
+		return arg, nil, fmt.Errorf("path %s begins with %s, which is neither an argument in args nor a capture", name, lead.root)
+	}
+	if lead.compares {
+		equals = &lead.equals
+	}
+	arg, err = lead.from(root)
+	return arg, equals, err
+}
+
+func (p *place) length(probe *catalog.Probe, l *catalog.Length) (bpf.ProgramsArg, error) {
+	if l.Arg != nil {
+		return p.arg(*l.Arg)
+	}
+	arg, _, err := p.path(probe, l.Path)
+	return arg, err
+}
+
+// behind adds the loads that the profile asks for.
+func behind(arg bpf.ProgramsArg, c *catalog.Capture) (bpf.ProgramsArg, error) {
+	if len(c.Offsets) == 0 {
+		return arg, nil
+	}
+	if int(arg.Loads)+len(c.Offsets) > bpf.MaxLoads {
+		return arg, fmt.Errorf("more than %d loads", bpf.MaxLoads)
+	}
+	for i, offset := range c.Offsets {
+		sum := offset
+		if i == 0 {
+			sum += int(arg.Add)
+			arg.Add = 0
+		}
+		arg.Offsets[arg.Loads] = int32(sum)
+		arg.Loads++
+	}
+	arg.Size, arg.IsSigned = 8, 0
+	if c.Type.Integer() {
+		arg.Size = uint8(c.Type.Bytes())
+		if c.Type.Signed() {
+			arg.IsSigned = 1
+		}
+	}
+	return arg, nil
+}
+
+// Where union COM_DATA has the query attributes, for COM_QUERY and for
+// COM_STMT_EXECUTE (MySQL from 8.0.23 on, include/mysql/com_data.h).
+const (
+	comDataParameters = 16
+	comDataCount      = 24
+)
+
+func comData(arg bpf.ProgramsArg, offset int32) bpf.ProgramsArg {
+	arg.Offsets[arg.Loads] = offset
+	arg.Loads++
+	arg.Size, arg.IsSigned = 8, 0
 	return arg
 }
 
@@ -205,11 +375,13 @@ func roleOf(capture string, roles *catalog.Roles) uint8 {
 
 // operationFields maps captures to attributes and roles. What no tier captures
 // gives no field.
-func operationFields(op *catalog.Operation, tier *catalog.Tier, s catalog.Slots) (fields []bridge.Field, constants []bridge.Attr) {
+func operationFields(op *catalog.Operation, tier *catalog.Tier, s catalog.Slots, missing map[string]string) (fields []bridge.Field, constants []bridge.Attr) {
 	types := make(map[string]catalog.Type)
 	for _, probe := range tier.Probes() {
 		for _, c := range probe.Captures {
-			types[c.Name] = c.Type
+			if missing[c.Name] == "" {
+				types[c.Name] = c.Type
+			}
 		}
 	}
 	mapped := make(map[string]bool)
@@ -229,7 +401,7 @@ func operationFields(op *catalog.Operation, tier *catalog.Tier, s catalog.Slots)
 	}
 	for _, probe := range tier.Probes() {
 		for _, c := range probe.Captures {
-			if !mapped[c.Name] && c.Type != catalog.TypeSQL {
+			if !mapped[c.Name] && c.Type != catalog.TypeSQL && missing[c.Name] == "" {
 				mapped[c.Name] = true
 				fields = append(fields, newField(c.Name, c.Type, &op.Roles, s))
 			}
@@ -241,20 +413,34 @@ func operationFields(op *catalog.Operation, tier *catalog.Tier, s catalog.Slots)
 func newField(name string, t catalog.Type, roles *catalog.Roles, s catalog.Slots) bridge.Field {
 	f := bridge.Field{Name: name, Type: bridge.FieldUint}
 	switch {
-	case t == catalog.TypeString:
+	case t.Text():
 		f.Type, f.Slot = bridge.FieldString, s.String(name)
 	case t.Signed():
 		f.Type, f.Slot = bridge.FieldInt, s.Value(name)
 	default:
 		f.Slot = s.Value(name)
 	}
-	switch roleOf(name, roles) {
-	case roleNamespace:
-		f.Role = bridge.RoleNamespace
-	case roleFailed:
-		f.Role = bridge.RoleFailed
-	case roleError:
-		f.Role = bridge.RoleErrorNumber
-	}
+	f.Role = fieldRole(name, roles)
 	return f
+}
+
+// fieldRole is what a capture means to the bridge.
+func fieldRole(name string, roles *catalog.Roles) bridge.Role {
+	switch name {
+	case roles.Namespace:
+		return bridge.RoleNamespace
+	case roles.Failed:
+		return bridge.RoleFailed
+	case roles.Error:
+		return bridge.RoleErrorNumber
+	case roles.Message:
+		return bridge.RoleMessage
+	case roles.Connection:
+		return bridge.RoleConnection
+	case roles.Context:
+		return bridge.RoleContext
+	case roles.Boundary:
+		return bridge.RoleBoundary
+	}
+	return bridge.RoleNone
 }

@@ -99,14 +99,16 @@ func TestSpecOfASite(t *testing.T) {
 	}
 	op := profile.Operations.Find("query")
 	tier := op.Tiers[0]
-	spec, err := siteSpec(5, tier.Start[0], &op.Roles, tier.Slots(), functionArgs(elf.EM_X86_64))
+	spec, err := siteSpec(tier.Start[0], &place{
+		roles: &op.Roles, slots: tier.Slots(), arg: functionArgs(elf.EM_X86_64), missing: map[string]string{},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if spec.Op != 5 || spec.Captures != 3 || spec.When != 1<<3|1<<23 || spec.Guard.Size != 4 || spec.Guard.Base != 5 {
+	if spec.Captures != 3 || spec.Early != 1 || spec.When != 1<<3|1<<23 || spec.Guard.Size != 4 || spec.Guard.Base != 5 {
 		t.Errorf("got %+v", spec)
 	}
-	connection, namespace, text := spec.Capture[0], spec.Capture[1], spec.Capture[2]
+	namespace, connection, text := spec.Capture[0], spec.Capture[1], spec.Capture[2]
 	if connection.Type != captureInt || connection.Arg.Loads != 2 || connection.Arg.Offsets != [4]int32{16, 8} || connection.Arg.Size != 4 {
 		t.Errorf("connection: %+v", connection)
 	}
@@ -123,10 +125,10 @@ func TestFieldsOfAnOperation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	op := bridgeOperation(profile, profile.Operations.Find("query"), profile.Operations.Find("query").Tiers[0])
+	op := bridgeOperation(profile, profile.Operations.Find("query"), &plan{tier: profile.Operations.Find("query").Tiers[0]})
 	want := []bridge.Field{
 		{Name: "namespace", Attr: "db.namespace", Type: bridge.FieldString, Slot: 0, Role: bridge.RoleNamespace},
-		{Name: "connection", Attr: "spanbridge.connection.id", Type: bridge.FieldUint, Slot: 0},
+		{Name: "connection", Attr: "spanbridge.connection.id", Type: bridge.FieldUint, Slot: 0, Role: bridge.RoleConnection},
 		{Name: "error", Type: bridge.FieldInt, Slot: 1, Role: bridge.RoleErrorNumber},
 	}
 	if diff := cmp.Diff(want, op.Fields); diff != "" {

@@ -60,7 +60,7 @@ func decodeRecord(b []byte, r *bridge.Record) error {
 	data := b[eventSize:]
 	*r = bridge.Record{
 		Op: e.Op, Flags: bridge.RecordFlags(e.Flags), TGID: e.Tgid, TID: e.Tid,
-		StartNs: e.StartNs, EndNs: e.EndNs, Seq: e.Seq, ParentSeq: e.ParentSeq,
+		StartNs: e.StartNs, EndNs: e.EndNs, Seq: e.Seq, ParentSeq: e.ParentSeq, Command: e.Command, Before: e.Before,
 		Values: e.Values, TextLength: uint64(e.TextLength), RestNs: e.RestNs, RestCount: e.RestCount,
 		Entries: r.Entries[:0],
 	}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"syscall"
 
+	"github.com/spanbridge/spanbridge/bpf"
 	"github.com/spanbridge/spanbridge/probes/catalog"
 	"github.com/spanbridge/spanbridge/probes/elffile"
 	"github.com/spanbridge/spanbridge/probes/symbols"
@@ -33,6 +34,7 @@ type binary struct {
 	probes  *usdt.File
 	symbols *symbols.Table
 	elf     *elf.File
+	leads   map[*catalog.Profile]*leads
 }
 
 func keyOf(f *os.File) (fileKey, error) {
@@ -133,19 +135,52 @@ func (b *binary) function(name string) (elf.Symbol, bool) {
 	return elf.Symbol{Name: y.Name, Value: y.Address, Size: y.Size}, err == nil
 }
 
+// has reports whether there is a function or a variable of exactly that name.
+func (b *binary) has(name string) bool {
+	if _, ok := b.function(name); ok {
+		return true
+	}
+	_, err := b.symbols.Object(name)
+	return err == nil
+}
+
+// At implements [accessor.Code].
+func (b *binary) At(address uint64, n int) ([]byte, error) {
+	offset, ok := b.fileOffset(address)
+	if !ok {
+		return nil, fmt.Errorf("%#x lies outside the executable segments", address)
+	}
+	code := make([]byte, n)
+	read, err := b.file.ReadAt(code, int64(offset))
+	if read == 0 {
+		return nil, err
+	}
+	return code[:read], nil
+}
+
+// variableAt finds a variable of the program from the instruction pointer at an
+// address: wherever the program was loaded, they are as far apart as in the
+// file.
+func (b *binary) variableAt(name string, address uint64) (bpf.ProgramsArg, error) {
+	y, err := b.symbols.Object(name)
+	if err != nil {
+		return bpf.ProgramsArg{}, lacks(err)
+	}
+	pc := uint8(usdt.RIP)
+	if b.elf.Machine == elf.EM_AARCH64 {
+		pc = arm64PC
+	}
+	return bpf.ProgramsArg{Kind: argMem, Size: 8, Base: pc, Disp: int64(y.Address - address)}, nil
+}
+
+// arm64PC is the program counter among the registers of bpf/args.bpf.h.
+const arm64PC = 32
+
 // expect tells the symbol table which functions the profile will ask for, so
 // that they are looked for at once.
 func (b *binary) expect(profile *catalog.Profile) {
-	for _, op := range profile.Operations {
-		for _, tier := range op.Tiers {
-			for _, probe := range tier.Probes() {
-				for _, a := range probe.Addresses {
-					if a.Kind == catalog.Uprobe {
-						b.symbols.Expect(a.Symbol)
-					}
-				}
-			}
-		}
+	for _, name := range profile.Functions() {
+		b.symbols.Expect(name)
 	}
 }
 

@@ -16,6 +16,7 @@ type Cost string
 const (
 	CostEmulated Cost = "emulated"     // under a microsecond
 	CostStepped  Cost = "single-step"  // about ten microseconds on a virtual machine
+	CostReturn   Cost = "return"       // about two microseconds: entry and return of a function
 	CostUnknown  Cost = "not examined" // arm64
 )
 

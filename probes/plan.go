@@ -19,6 +19,7 @@ type action uint8
 const (
 	actionStart action = iota
 	actionDone
+	actionReturn // done, when a function returns
 	actionPoint
 	numActions
 )
@@ -30,12 +31,14 @@ type site struct {
 	probe     string // address in the profile's notation
 	offset    uint64 // file offset
 	semaphore uint64 // file offset, 0 if there is none
+	returns   bool   // attach to the return of the function
 	cost      Cost
 	spec      bpf.ProgramsSpec
 }
 
 // view is what a process consists of, as far as profiles are concerned.
 type view struct {
+	process   *process
 	exe       *binary
 	libraries []*binary
 }
@@ -60,16 +63,22 @@ type plan struct {
 	sites []site
 	// misses says of each better tier why it does not serve.
 	misses []string
+	// missing says of captures why this program does not allow them.
+	missing map[string]string
 }
 
 // planOperation takes the first tier of an operation whose probes all exist.
 // The error says what each tier lacks.
-func (s *Session) planOperation(v *view, op *catalog.Operation) (*plan, error) {
+func (s *Session) planOperation(v *view, profile *catalog.Profile, op *catalog.Operation) (*plan, error) {
 	p := &plan{}
 	for _, tier := range op.Tiers {
-		sites, err := s.planTier(v, op, tier)
+		if !s.cfg.Detail.Includes(tier.Detail) {
+			continue
+		}
+		t := &tierPlan{session: s, view: v, profile: profile, op: op, tier: tier, missing: make(map[string]string)}
+		sites, err := t.sites()
 		if err == nil {
-			p.tier, p.sites = tier, sites
+			p.tier, p.sites, p.missing = tier, sites, t.missing
 			return p, nil
 		}
 		p.misses = append(p.misses, fmt.Sprintf("%s: %v", tier.Name, err))
@@ -77,20 +86,46 @@ func (s *Session) planOperation(v *view, op *catalog.Operation) (*plan, error) {
 	return nil, errors.New(strings.Join(p.misses, "; "))
 }
 
-func (s *Session) planTier(v *view, op *catalog.Operation, tier *catalog.Tier) ([]site, error) {
-	where := tier.Slots()
+// tierPlan looks for the sites of one tier.
+type tierPlan struct {
+	session *Session
+	view    *view
+	profile *catalog.Profile
+	op      *catalog.Operation
+	tier    *catalog.Tier
+	missing map[string]string
+}
+
+func (t *tierPlan) sites() ([]site, error) {
+	for _, r := range t.tier.Requires {
+		if err := t.view.require(r); err != nil {
+			return nil, err
+		}
+	}
 	var all []site
 	for _, group := range []struct {
 		action action
+		flags  uint16
 		probes catalog.Probes
-	}{{actionStart, tier.Start}, {actionDone, tier.Done}, {actionPoint, tier.Point}} {
+	}{
+		{actionStart, 0, t.tier.Start}, {actionDone, specNote, t.tier.Note},
+		{actionDone, 0, t.tier.Done}, {actionPoint, 0, t.tier.Point},
+	} {
 		for _, probe := range group.probes {
-			sites, err := s.planProbe(v, probe, &op.Roles, where)
+			sites, err := t.probe(probe)
 			if err != nil {
 				return nil, err
 			}
 			for i := range sites {
 				sites[i].action = group.action
+				sites[i].spec.Flags |= group.flags
+				if sites[i].returns {
+					sites[i].action = actionReturn
+				}
+				if t.op.Inline() {
+					// There is no record of its own for which to read later.
+					sites[i].spec.Early = sites[i].spec.Captures
+				}
 			}
 			all = append(all, sites...)
 		}
@@ -98,18 +133,18 @@ func (s *Session) planTier(v *view, op *catalog.Operation, tier *catalog.Tier) (
 	return all, nil
 }
 
-// planProbe takes the first alternative of a probe that exists.
-func (s *Session) planProbe(v *view, probe *catalog.Probe, roles *catalog.Roles, where catalog.Slots) ([]site, error) {
+// probe takes the first alternative of a probe that exists.
+func (t *tierPlan) probe(probe *catalog.Probe) ([]site, error) {
 	var reasons []string
 	for _, address := range probe.Addresses {
-		files := v.find(address)
+		files := t.view.find(address)
 		if len(files) == 0 {
 			reasons = append(reasons, fmt.Sprintf("%s is not loaded", address.Path))
 			continue
 		}
 		var sites []site
 		for _, file := range files {
-			found, err := s.resolve(file, address, probe, roles, where)
+			found, err := t.resolve(file, address, probe)
 			if err != nil {
 				return nil, err
 			}
@@ -131,9 +166,9 @@ func missing(a catalog.Address, b *binary) string {
 }
 
 // resolve returns the sites of an address in a file; none if it is not there.
-func (s *Session) resolve(file *binary, a catalog.Address, probe *catalog.Probe, roles *catalog.Roles, where catalog.Slots) ([]site, error) {
+func (t *tierPlan) resolve(file *binary, a catalog.Address, probe *catalog.Probe) ([]site, error) {
 	if a.Kind == catalog.USDT {
-		return s.resolveUSDT(file, a, probe, roles, where)
+		return t.resolveUSDT(file, a, probe)
 	}
 	symbol, ok := file.function(a.Symbol)
 	if !ok {
@@ -144,21 +179,42 @@ func (s *Session) resolve(file *binary, a catalog.Address, probe *catalog.Probe,
 		return nil, fmt.Errorf("%s: %s lies outside the executable segments", file.path, a.Symbol)
 	}
 	entry := entrySite{offset: a.Offset, cost: CostUnknown}
-	if a.Offset == 0 {
+	args := functionArgs(file.elf.Machine)
+	switch {
+	case a.Kind == catalog.Uretprobe:
+		entry.cost, args = CostReturn, noArgs
+	case a.Offset == 0:
 		code := make([]byte, min(symbol.Size, 64))
 		if _, err := file.file.ReadAt(code, int64(offset)); err != nil {
 			return nil, fmt.Errorf("read code of %s in %s: %w", a.Symbol, file.path, err)
 		}
 		entry = chooseEntry(file.elf.Machine, code)
 	}
-	spec, err := siteSpec(0, probe, roles, where, functionArgs(file.elf.Machine))
+	spec, err := siteSpec(probe, t.place(file, symbol.Value+entry.offset, args))
 	if err != nil {
 		return nil, err
 	}
-	return []site{{file: file, probe: a.String(), offset: offset + entry.offset, cost: entry.cost, spec: spec}}, nil
+	return []site{{
+		file: file, probe: a.String(), offset: offset + entry.offset, returns: a.Kind == catalog.Uretprobe,
+		cost: entry.cost, spec: spec,
+	}}, nil
 }
 
-func (s *Session) resolveUSDT(file *binary, a catalog.Address, probe *catalog.Probe, roles *catalog.Roles, where catalog.Slots) ([]site, error) {
+// place is what captures at an address of a file are compiled with.
+func (t *tierPlan) place(file *binary, address uint64, args locate) *place {
+	if file.leads == nil {
+		file.leads = make(map[*catalog.Profile]*leads)
+	}
+	if file.leads[t.profile] == nil {
+		file.leads[t.profile] = newLeads(file, t.profile.Paths)
+	}
+	return &place{
+		roles: &t.op.Roles, slots: t.tier.Slots(), leads: file.leads[t.profile], arg: args, missing: t.missing,
+		variable: func(name string) (bpf.ProgramsArg, error) { return file.variableAt(name, address) },
+	}
+}
+
+func (t *tierPlan) resolveUSDT(file *binary, a catalog.Address, probe *catalog.Probe) ([]site, error) {
 	found := file.probes.Find(a.Provider, a.Name)
 	if found == nil {
 		return nil, nil
@@ -166,11 +222,11 @@ func (s *Session) resolveUSDT(file *binary, a catalog.Address, probe *catalog.Pr
 	var sites []site
 	for i := range found.Sites {
 		at := &found.Sites[i]
-		cost, err := s.checkInstruction(at.Instruction.Kind)
+		cost, err := t.session.checkInstruction(at.Instruction.Kind)
 		if err != nil {
 			return nil, fmt.Errorf("%s:%s at %#x of %s: %w", a.Provider, a.Name, at.Address, file.path, err)
 		}
-		spec, err := siteSpec(0, probe, roles, where, usdtArgs(at))
+		spec, err := siteSpec(probe, t.place(file, at.Address, usdtArgs(at)))
 		if err != nil {
 			return nil, err
 		}

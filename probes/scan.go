@@ -139,7 +139,7 @@ func (s *Session) want(o *observed) error {
 		if !s.cfg.Detail.Includes(op.Detail) {
 			continue
 		}
-		p, err := s.planOperation(v, op)
+		p, err := s.planOperation(v, o.profile, op)
 		if err != nil {
 			o.lacking = append(o.lacking, fmt.Sprintf("%s: %v", op.Name, err))
 			continue
@@ -166,7 +166,7 @@ func (s *Session) look(o *observed) (*view, error) {
 		return nil, err
 	}
 	exe.expect(o.profile)
-	v := &view{exe: exe}
+	v := &view{process: o.process, exe: exe}
 	o.files = map[fileKey]bool{exe.key: true}
 	mappings, err := libraries(o.pid)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/spanbridge/spanbridge/bridge/sqltext"
+	"github.com/spanbridge/spanbridge/probes/catalog"
 )
 
 // maxVersion is the longest version text that is read, in bytes.
@@ -20,25 +21,49 @@ const maxVersion = 64
 // readVersion reads the text that a symbol of the executable holds in the
 // memory of a process. Servers put it together when they start.
 func readVersion(p *process, exe *binary, symbol string) (string, error) {
-	variable, err := exe.symbols.Object(symbol)
+	text, err := readVariable(p, exe, symbol, maxVersion)
 	if err != nil {
 		return "", err
-	}
-	bias, err := loadBias(p.pid, exe)
-	if err != nil {
-		return "", err
-	}
-	memory, err := os.Open(procPath(p.pid, "mem"))
-	if err != nil {
-		return "", err
-	}
-	defer memory.Close()
-	text := make([]byte, maxVersion)
-	if _, err := memory.ReadAt(text, int64(bias+variable.Address)); err != nil {
-		return "", fmt.Errorf("read memory of process %d: %w", p.pid, err)
 	}
 	text, _, _ = bytes.Cut(text, []byte{0})
 	return string(sqltext.ValidUTF8(nil, text)), nil
+}
+
+// readVariable reads a variable of the executable from the memory of a process.
+func readVariable(p *process, exe *binary, symbol string, size int) ([]byte, error) {
+	variable, err := exe.symbols.Object(symbol)
+	if err != nil {
+		return nil, err
+	}
+	bias, err := loadBias(p.pid, exe)
+	if err != nil {
+		return nil, err
+	}
+	memory, err := os.Open(procPath(p.pid, "mem"))
+	if err != nil {
+		return nil, err
+	}
+	defer memory.Close()
+	data := make([]byte, size)
+	if _, err := memory.ReadAt(data, int64(bias+variable.Address)); err != nil {
+		return nil, fmt.Errorf("read memory of process %d: %w", p.pid, err)
+	}
+	return data, nil
+}
+
+// require is an error unless a variable of the process is other than 0.
+func (v *view) require(r *catalog.Requirement) error {
+	data, err := readVariable(v.process, v.exe, r.Variable, r.Type.Bytes())
+	if err != nil {
+		return err
+	}
+	if len(bytes.Trim(data, "\x00")) > 0 {
+		return nil
+	}
+	if r.Mend != "" {
+		return errors.New(r.Mend)
+	}
+	return fmt.Errorf("%s is 0", r.Variable)
 }
 
 // loadBias returns by how much the addresses of a process differ from those in

@@ -42,6 +42,7 @@ type state struct {
 	flags       flags
 	slots       []slot
 	stores      []stored
+	called      []called
 	assumptions []assumption
 }
 
@@ -67,6 +68,7 @@ func (s *state) fork() *state {
 	other := *s
 	other.slots = slices.Clone(s.slots)
 	other.stores = slices.Clone(s.stores)
+	other.called = slices.Clone(s.called)
 	other.assumptions = slices.Clone(s.assumptions)
 	return &other
 }

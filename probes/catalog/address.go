@@ -16,8 +16,9 @@ type ProbeKind string
 
 // The kinds that this version attaches.
 const (
-	USDT   ProbeKind = "usdt"
-	Uprobe ProbeKind = "uprobe"
+	USDT      ProbeKind = "usdt"
+	Uprobe    ProbeKind = "uprobe"
+	Uretprobe ProbeKind = "uretprobe"
 )
 
 // Exe is the path that stands for the target's executable.
@@ -33,6 +34,7 @@ const (
 //
 //	usdt:PATH:PROVIDER:NAME
 //	uprobe:PATH:SYMBOL[+OFFSET]
+//	uretprobe:PATH:SYMBOL
 //
 // PATH is "exe" for the target's executable, an absolute path as the target
 // sees it, or a glob on the base name of a library that the target has mapped.
@@ -41,7 +43,7 @@ type Address struct {
 	Path     string
 	Provider string // USDT only
 	Name     string // USDT only
-	Symbol   string // uprobe only: the exact, mangled name
+	Symbol   string // not USDT: the exact, mangled name of a function
 	Offset   uint64 // uprobe only: bytes from the symbol
 }
 
@@ -69,14 +71,15 @@ func parseAddress(s string) (Address, error) {
 	switch ProbeKind(kind) {
 	case USDT:
 		return parseUSDT(rest)
-	case Uprobe:
-		return parseUprobe(rest)
+	case Uprobe, Uretprobe:
+		return parseUprobe(ProbeKind(kind), rest)
 	}
-	later := []string{"uretprobe", "kprobe", "kretprobe", "fentry", "fexit", "tracepoint", "rawtracepoint"}
+	later := []string{"kprobe", "kretprobe", "fentry", "fexit", "tracepoint", "rawtracepoint"}
 	if slices.Contains(later, kind) {
-		return Address{}, fmt.Errorf("%s probes are not supported in this version, want usdt or uprobe", kind)
+		return Address{}, fmt.Errorf("%s probes are not supported in this version, want usdt, uprobe or uretprobe", kind)
 	}
-	return Address{}, fmt.Errorf("unknown kind %q, want usdt or uprobe%s", kind, didYouMean(kind, []string{"usdt", "uprobe"}))
+	return Address{}, fmt.Errorf("unknown kind %q, want usdt, uprobe or uretprobe%s", kind,
+		didYouMean(kind, []string{"usdt", "uprobe", "uretprobe"}))
 }
 
 func unprintable(r rune) bool {
@@ -98,16 +101,19 @@ func parseUSDT(s string) (Address, error) {
 }
 
 // parseUprobe reads PATH:SYMBOL[+OFFSET]. Only the path may contain colons.
-func parseUprobe(s string) (Address, error) {
+func parseUprobe(kind ProbeKind, s string) (Address, error) {
 	i := strings.LastIndexByte(s, ':')
 	if i < 0 {
-		return Address{}, fmt.Errorf("want uprobe:PATH:SYMBOL[+OFFSET]")
+		return Address{}, fmt.Errorf("want %s:PATH:SYMBOL%s", kind, offsetForm(kind))
 	}
-	a := Address{Kind: Uprobe, Path: s[:i]}
+	a := Address{Kind: kind, Path: s[:i]}
 	symbol, offset, found := strings.Cut(s[i+1:], "+")
 	a.Symbol = symbol
 	if a.Symbol == "" {
-		return Address{}, fmt.Errorf("empty symbol, want uprobe:PATH:SYMBOL[+OFFSET]")
+		return Address{}, fmt.Errorf("empty symbol, want %s:PATH:SYMBOL%s", kind, offsetForm(kind))
+	}
+	if found && kind == Uretprobe {
+		return Address{}, fmt.Errorf("a function returns as a whole, without an offset")
 	}
 	if found {
 		n, err := strconv.ParseUint(offset, 0, 64)
@@ -117,6 +123,13 @@ func parseUprobe(s string) (Address, error) {
 		a.Offset = n
 	}
 	return a, checkPath(a.Path)
+}
+
+func offsetForm(kind ProbeKind) string {
+	if kind == Uretprobe {
+		return ""
+	}
+	return "[+OFFSET]"
 }
 
 func checkPath(p string) error {

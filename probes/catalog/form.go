@@ -28,6 +28,12 @@ var forms = map[string]form{
 	"role": {
 		regexp.MustCompile(`^([a-z][a-z0-9_]{0,31})?$`),
 		"the name of a capture"},
+	"symbol": {
+		regexp.MustCompile(`^[A-Za-z_$][A-Za-z0-9_$.@]{0,999}$`),
+		"the exact name of a symbol"},
+	"keep": {
+		regexp.MustCompile(`^[^A-Z\x00-\x1f\x7f-\xff]{1,24}$`),
+		"1 to 24 characters of ASCII without capitals"},
 	"tier": {
 		regexp.MustCompile(`^[a-z][a-z0-9_-]{0,31}$`),
 		"a lower-case letter and up to 31 more letters, digits, '_' or '-'"},

@@ -40,6 +40,20 @@ type Operation struct {
 	Parent string `yaml:"parent" form:"parent"`
 	// Whether the operation may nest in itself, as statements of procedures do. A tier may differ.
 	Recursive bool `yaml:"recursive"`
+	// Of an inline operation: each start ends the one before, as the stages of a statement do.
+	Sequence bool `yaml:"sequence"`
+	// While it is open, operations around it do not end: what ends there is something else.
+	Shields bool `yaml:"shields"`
+	// Span names of an inline operation by the integer that it captures; others have its span name.
+	Names map[uint64]string `yaml:"names" form:"line"`
+	// Names of the two parts into which the capture with the role boundary divides the operation.
+	Phases []string `yaml:"phases" jsonschema:"minItems=2,maxItems=2" form:"line"`
+	// Values of the start's condition that execute a statement prepared before, with the trace context of its preparation.
+	Executes []int `yaml:"executes" jsonschema:"minItems=1,maxItems=64,minimum=0,maximum=63"`
+	// Values of the start's condition that prepare a statement.
+	Prepares []int `yaml:"prepares" jsonschema:"minItems=1,maxItems=64,minimum=0,maximum=63"`
+	// Beginning of statements, in small letters, that set what later ones need: their records are sent whatever is filtered.
+	Keep string `yaml:"keep" form:"keep"`
 	// Name of the duration histogram, in seconds; empty for none.
 	Metric string `yaml:"metric" form:"metric"`
 	// Name of the counter of a point operation; empty for none.
@@ -87,6 +101,16 @@ type Roles struct {
 	Error string `yaml:"error" form:"role"`
 	// An integer that is not zero when the operation began earlier than its probe: CLOCK_MONOTONIC in nanoseconds; usually start_ns.
 	Start string `yaml:"start" form:"role"`
+	// The server's message about a failure, a string; usually message. It becomes the status of the span, sanitised.
+	Message string `yaml:"message" form:"role"`
+	// The SQLSTATE of a failure, a string; usually sqlstate.
+	SQLState string `yaml:"sqlstate" form:"role"`
+	// The number of the connection; usually connection.
+	Connection string `yaml:"connection" form:"role"`
+	// A W3C traceparent that came beside the text; usually context.
+	Context string `yaml:"context" form:"role"`
+	// The time at which the first of the phases ends, u64; usually boundary.
+	Boundary string `yaml:"boundary" form:"role"`
 }
 
 // Tier is one way to see an operation.
@@ -98,20 +122,43 @@ type Tier struct {
 	Name string `yaml:"tier" jsonschema:"required" form:"tier"`
 	// What this tier cannot tell, for the report.
 	Lacks []string `yaml:"lacks" form:"line"`
+	// The lowest level of detail at which the tier serves.
+	Detail Detail `yaml:"detail" jsonschema:"enum=query,enum=phases,enum=stages"`
+	// Variables of the program that must not be 0 for the tier to serve.
+	Requires []*Requirement `yaml:"requires" jsonschema:"minItems=1,maxItems=8"`
 	// Overrides the operation's recursive.
 	Recursive *bool `yaml:"recursive"`
+	// An end without a start belongs to one more operation, which began when the one before ended: further statements of a packet.
+	Follows bool `yaml:"follows"`
 	// The probes at which the operation starts.
 	Start Probes `yaml:"start"`
 	// The probes at which it is done.
 	Done Probes `yaml:"done"`
+	// Probes that capture into the operation while it goes on.
+	Note Probes `yaml:"note"`
 	// The probes of a point operation, instead of start and done.
 	Point Probes `yaml:"point"`
 }
 
-// Probes returns all probes of the tier: start, done and point.
+// Requirement is a variable of the program that must not be 0 for a tier to
+// serve, such as the switch of the subsystem that the tier looks at.
+type Requirement struct {
+	// At is the place in the profile.
+	At Where `yaml:"-"`
+
+	// Exact name of an exported variable.
+	Variable string `yaml:"variable" jsonschema:"required" form:"symbol"`
+	// Type of the variable; by default u8.
+	Type Type `yaml:"type" jsonschema:"enum=u8,enum=u32,enum=u64"`
+	// What to do when it is 0, for the report.
+	Mend string `yaml:"mend" form:"line"`
+}
+
+// Probes returns all probes of the tier: start, note, done and point.
 func (t *Tier) Probes() []*Probe {
-	all := make([]*Probe, 0, len(t.Start)+len(t.Done)+len(t.Point))
+	all := make([]*Probe, 0, len(t.Start)+len(t.Note)+len(t.Done)+len(t.Point))
 	all = append(all, t.Start...)
+	all = append(all, t.Note...)
 	all = append(all, t.Done...)
 	return append(all, t.Point...)
 }

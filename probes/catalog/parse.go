@@ -91,6 +91,10 @@ func (p *Profile) setDefaults() {
 		op.Span = cmp.Or(op.Span, op.Name)
 		op.Detail = cmp.Or(op.Detail, DetailQuery)
 		for _, tier := range op.Tiers {
+			tier.Detail = cmp.Or(tier.Detail, op.Detail)
+			for _, r := range tier.Requires {
+				r.Type = cmp.Or(r.Type, TypeU8)
+			}
 			for _, probe := range tier.Probes() {
 				probe.setDefaults()
 			}
@@ -101,8 +105,11 @@ func (p *Profile) setDefaults() {
 
 func (p *Probe) setDefaults() {
 	for _, c := range p.Captures {
-		if c.Type == TypeString {
+		switch c.Type {
+		case TypeString:
 			c.Max = cmp.Or(c.Max, DefaultStringBytes)
+		case TypeTraceparent:
+			c.Max = DefaultStringBytes
 		}
 		if c.Length != nil {
 			c.Length.Type = cmp.Or(c.Length.Type, TypeU64)

@@ -9,9 +9,10 @@ import "slices"
 const (
 	MaxArg           = 11      // highest argument number
 	MaxStringBytes   = 256     // longest string capture, with its NUL
-	MaxStringsBytes  = 512     // longest strings of a tier together; bpf/record.h has room for them beside any text
+	MaxStringsBytes  = 768     // longest strings of a tier together; bpf/record.h has room for them beside any text
 	MaxOffsets       = 4       // pointer loads of a capture
 	MaxOffset        = 1 << 20 // furthest offset of a pointer load, either way
+	MaxArgs          = 12      // named arguments of a probe
 	MaxWhen          = 63      // highest value of a condition
 	MaxProbeCaptures = 16      // captures of a probe
 
@@ -31,8 +32,37 @@ type Probe struct {
 	Addresses Addresses `yaml:"probe" jsonschema:"required"`
 	// Only when this argument has one of these values does the operation start.
 	When *Condition `yaml:"when"`
+	// Arguments by the names with which paths begin.
+	Args Args `yaml:"args"`
 	// What to read, by name.
 	Captures Captures `yaml:"capture"`
+	// Of a note: an end with after_note ends the operation only once this one was hit.
+	Last bool `yaml:"last"`
+	// Of an end: it is none before the last note was hit.
+	AfterNote bool `yaml:"after_note"`
+}
+
+// Args are arguments of a probe by the names with which paths begin.
+type Args []*Arg
+
+// Arg is an argument of a probe by name. In YAML it is the argument's number.
+type Arg struct {
+	// At is the place in the profile.
+	At Where `yaml:"-"`
+	// Name is the argument's key in the profile.
+	Name string `yaml:"-"`
+	// Number of the argument, from 0.
+	Number int `yaml:"-"`
+}
+
+// Find returns the number of the argument of that name.
+func (a Args) Find(name string) (int, bool) {
+	for _, arg := range a {
+		if arg.Name == name {
+			return arg.Number, true
+		}
+	}
+	return 0, false
 }
 
 // Addresses are alternatives of which the first that exists is taken. In YAML a
@@ -53,9 +83,10 @@ type Condition struct {
 }
 
 // Mask returns the condition's values as a set of bits.
-func (c *Condition) Mask() uint64 { return mask(c.In) }
+func (c *Condition) Mask() uint64 { return Mask(c.In) }
 
-func mask(values []int) uint64 {
+// Mask returns values from 0 to MaxWhen as a set of bits.
+func Mask(values []int) uint64 {
 	var m uint64
 	for _, v := range values {
 		if v >= 0 && v <= MaxWhen {
@@ -80,9 +111,11 @@ func (c Captures) Find(name string) *Capture {
 
 // Capture reads one value from the traced thread.
 //
-// The value begins as an argument of the probe. Each offset is one pointer
-// load: with offsets [a, b] an integer is read at *(argument+a)+b, and a
-// string or sql capture has its first byte where the last load points.
+// The value begins as one of: an argument of the probe, the end of a path, the
+// result of the function that returns, a variable of the program, the time of
+// the hit, or a constant. Each offset is one pointer load: with offsets [a, b] an
+// integer is read at *(value+a)+b, and a string or sql capture has its first
+// byte where the last load points. A null pointer on the way gives 0.
 type Capture struct {
 	// At is the place in the profile.
 	At Where `yaml:"-"`
@@ -90,31 +123,51 @@ type Capture struct {
 	Name string `yaml:"-"`
 
 	// Number of the argument, from 0: of the USDT probe, or of the function by the C calling convention.
-	Arg int `yaml:"arg" jsonschema:"required,minimum=0,maximum=11"`
-	// Type of the value. A string ends at a NUL byte or at max; sql is the text of a statement, which ends at a NUL byte or after length.
-	Type Type `yaml:"type" jsonschema:"required,enum=u8,enum=u16,enum=u32,enum=u64,enum=i8,enum=i16,enum=i32,enum=i64,enum=string,enum=sql"`
+	Arg *int `yaml:"arg" jsonschema:"minimum=0,maximum=11"`
+	// Name of the path that leads to the value, from an argument named in args or from a capture of the tier's start. What does not decode in a server is reported, and not captured.
+	Path string `yaml:"path" form:"capture"`
+	// The result of the function, at a uretprobe.
+	Returned bool `yaml:"returned"`
+	// An exported variable of the program that holds the value.
+	Variable string `yaml:"variable" form:"symbol"`
+	// The time of the hit: CLOCK_MONOTONIC in nanoseconds, u64.
+	Time bool `yaml:"time"`
+	// This number.
+	Constant *int `yaml:"constant"`
+	// Type of the value. A string ends at a NUL byte or at max; sql is the text of a statement, which ends at a NUL byte or after length; traceparent is the query attribute of that name in the COM_DATA that the value points to (MySQL from 8.0.23 on).
+	Type Type `yaml:"type" jsonschema:"required,enum=u8,enum=u16,enum=u32,enum=u64,enum=i8,enum=i16,enum=i32,enum=i64,enum=string,enum=sql,enum=traceparent"`
 	// Longest string in bytes with its NUL, from 1 to 256; by default 64.
 	Max int `yaml:"max" jsonschema:"minimum=1,maximum=256"`
-	// The argument that holds the length of an sql capture in bytes.
+	// Where the length of an sql capture in bytes is.
 	Length *Length `yaml:"length"`
 	// Further pointer loads, each with its offset in bytes.
 	Offsets []int `yaml:"offsets" jsonschema:"minItems=1,maxItems=4,minimum=-1048576,maximum=1048576"`
 	// Read only when the probe's condition met one of these values.
 	When []int `yaml:"when" jsonschema:"minItems=1,maxItems=64,minimum=0,maximum=63"`
+	// Read only if the operation is known to have failed.
+	IfFailed bool `yaml:"if_failed"`
+	// Of an integer: keep the first one that is not 0.
+	First bool `yaml:"first"`
+	// Of an integer: 1 if it equals this number, else 0.
+	Equals *int `yaml:"equals" jsonschema:"minimum=0,maximum=65535"`
+	// Read only in programs that export this function or variable.
+	Needs string `yaml:"needs" form:"symbol"`
 }
 
 // WhenMask returns the values at which the capture is read as a set of bits, 0
 // for always.
-func (c *Capture) WhenMask() uint64 { return mask(c.When) }
+func (c *Capture) WhenMask() uint64 { return Mask(c.When) }
 
-// Length is the argument that holds the length of a text.
+// Length says where the length of a text is.
 type Length struct {
 	// At is the place in the profile.
 	At Where `yaml:"-"`
 
 	// Number of the argument, from 0.
-	Arg int `yaml:"arg" jsonschema:"required,minimum=0,maximum=11"`
-	// Type of the argument; by default u64.
+	Arg *int `yaml:"arg" jsonschema:"minimum=0,maximum=11"`
+	// Name of the path that leads to it.
+	Path string `yaml:"path" form:"capture"`
+	// Type of the value; by default u64.
 	Type Type `yaml:"type" jsonschema:"enum=u32,enum=u64"`
 }
 
@@ -133,7 +186,12 @@ const (
 	TypeI64    Type = "i64"
 	TypeString Type = "string" // NUL-terminated bytes
 	TypeSQL    Type = "sql"    // the text of a statement
+	// TypeTraceparent is a query attribute of MySQL.
+	TypeTraceparent Type = "traceparent"
 )
+
+// Text reports whether values of the type are strings of a record.
+func (t Type) Text() bool { return t == TypeString || t == TypeTraceparent }
 
 // Bytes returns the size of an integer type, 0 for other types.
 func (t Type) Bytes() int {

@@ -32,6 +32,8 @@ type Profile struct {
 	Service string `yaml:"service" form:"line"`
 	// Symbol of the program that holds its version as text, for service.version.
 	Version string `yaml:"version_symbol" form:"line"`
+	// Paths to values that the server keeps in structures of its own, by name.
+	Paths Paths `yaml:"paths"`
 	// The operations by name.
 	Operations Operations `yaml:"operations" jsonschema:"required"`
 }
@@ -109,4 +111,31 @@ func Details() []Detail { return []Detail{DetailQuery, DetailPhases, DetailStage
 // is asked for.
 func (d Detail) Includes(other Detail) bool {
 	return slices.Index(Details(), other) <= slices.Index(Details(), d)
+}
+
+// Functions lists the functions of the program that the profile names: at their
+// entry or return are probes, or their code tells where a path leads.
+func (p *Profile) Functions() []string {
+	var names []string
+	for _, path := range p.Paths {
+		for _, w := range path.Ways {
+			for _, name := range []string{w.Getter, w.Predicate, w.Setter, w.Call, w.In} {
+				if name != "" {
+					names = append(names, name)
+				}
+			}
+		}
+	}
+	for _, op := range p.Operations {
+		for _, tier := range op.Tiers {
+			for _, probe := range tier.Probes() {
+				for _, a := range probe.Addresses {
+					if a.Kind != USDT {
+						names = append(names, a.Symbol)
+					}
+				}
+			}
+		}
+	}
+	return names
 }

@@ -22,12 +22,17 @@ func (r *Roles) all() []role {
 		{"failed", &r.Failed, "status", "an integer type", Type.Integer},
 		{"error", &r.Error, "error", "an integer type", Type.Integer},
 		{"start", &r.Start, "start_ns", "u64", func(t Type) bool { return t == TypeU64 }},
+		{"message", &r.Message, "message", "string", text},
+		{"sqlstate", &r.SQLState, "sqlstate", "string", text},
+		{"connection", &r.Connection, "connection", "an integer type", Type.Integer},
+		{"context", &r.Context, "context", "traceparent", func(t Type) bool { return t == TypeTraceparent }},
+		{"boundary", &r.Boundary, "boundary", "u64", func(t Type) bool { return t == TypeU64 }},
 	}
 }
 
 // names reports whether some role is given to that capture.
 func (r *Roles) names(capture string) bool {
-	return slices.Contains([]string{r.Text, r.Namespace, r.Failed, r.Error, r.Start}, capture)
+	return slices.ContainsFunc(r.all(), func(one role) bool { return *one.name == capture })
 }
 
 // setRoles gives roles that the profile does not mention to the captures of

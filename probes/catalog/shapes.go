@@ -19,6 +19,27 @@ func (c *Captures) decodeNode(d *decoder, n *yaml.Node, path string, _ rules) {
 	*c = named(d, n, path, "capture", func(capture *Capture, name string) { capture.Name = name })
 }
 
+func (p *Paths) decodeNode(d *decoder, n *yaml.Node, path string, _ rules) {
+	*p = named(d, n, path, "capture", func(one *Path, name string) { one.Name = name })
+}
+
+// decodeNode accepts one way in place of a list.
+func (p *Path) decodeNode(d *decoder, n *yaml.Node, path string, _ rules) {
+	p.At = Where{File: d.file, Line: n.Line, Path: path}
+	p.Ways = oneOrMany[*Way](d, n, path, rules{})
+}
+
+func (a *Args) decodeNode(d *decoder, n *yaml.Node, path string, _ rules) {
+	*a = named(d, n, path, "capture", func(arg *Arg, name string) { arg.Name = name })
+}
+
+func (a *Arg) decodeNode(d *decoder, n *yaml.Node, path string, _ rules) {
+	a.At = Where{File: d.file, Line: n.Line, Path: path}
+	if number, ok := d.integer(n, path, rules{bounded: true, maximum: MaxArg}); ok {
+		a.Number = int(number)
+	}
+}
+
 func (a *Attributes) decodeNode(d *decoder, n *yaml.Node, path string, _ rules) {
 	*a = named(d, n, path, "attribute", func(attribute *Attribute, key string) { attribute.Key = key })
 }

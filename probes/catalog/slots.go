@@ -25,7 +25,7 @@ func (t *Tier) Slots() Slots {
 			switch {
 			case c.Type.Integer():
 				s.Values = append(s.Values, c)
-			case c.Type == TypeString:
+			case c.Type.Text():
 				s.Strings = append(s.Strings, c)
 			case c.Type == TypeSQL && s.Text == nil:
 				s.Text = c

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package probes
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spanbridge/spanbridge/bpf"
+	"github.com/spanbridge/spanbridge/probes/accessor"
+	"github.com/spanbridge/spanbridge/probes/catalog"
+)
+
+// lead is where a path leads in one binary: a chain of loads from what it
+// begins with.
+type lead struct {
+	root  string // an argument or a capture
+	chain accessor.Chain
+	// compares says that the value is 1 where what the chain gives equals
+	// equals, else 0.
+	compares bool
+	equals   uint32
+}
+
+// leads remembers where the paths of a profile lead in a binary.
+type leads struct {
+	file  *binary
+	paths catalog.Paths
+	found map[string]*lead
+	fails map[string]error
+}
+
+func newLeads(file *binary, paths catalog.Paths) *leads {
+	return &leads{file: file, paths: paths, found: make(map[string]*lead), fails: make(map[string]error)}
+}
+
+// follow returns where a path leads. The error says of each way why it does not
+// serve.
+func (l *leads) follow(name string) (*lead, error) {
+	if known, ok := l.found[name]; ok {
+		return known, l.fails[name]
+	}
+	// A path that leads back to itself ends here.
+	l.found[name], l.fails[name] = nil, fmt.Errorf("path %s leads in a circle", name)
+	l.found[name], l.fails[name] = l.take(l.paths.Find(name))
+	return l.found[name], l.fails[name]
+}
+
+func (l *leads) take(path *catalog.Path) (*lead, error) {
+	var reasons []string
+	for _, way := range path.Ways {
+		found, err := l.takeWay(way)
+		if err == nil {
+			return found, nil
+		}
+		reasons = append(reasons, err.Error())
+	}
+	return nil, errors.New(strings.Join(reasons, ", "))
+}
+
+func (l *leads) takeWay(way *catalog.Way) (*lead, error) {
+	own, err := l.decode(way)
+	if err != nil {
+		return nil, err
+	}
+	before := &lead{root: way.Of}
+	if l.paths.Find(way.Of) != nil {
+		if before, err = l.follow(way.Of); err != nil {
+			return nil, err
+		}
+	}
+	if before.compares {
+		return nil, fmt.Errorf("path %s is a comparison: nothing lies behind it", way.Of)
+	}
+	own.root = before.root
+	own.chain, err = join(before.chain, own.chain)
+	return own, err
+}
+
+// decode reads the machine code of a way's function.
+func (l *leads) decode(way *catalog.Way) (*lead, error) {
+	name := way.Getter + way.Predicate + way.Setter + way.In
+	symbol, ok := l.file.function(name)
+	if !ok {
+		return nil, fmt.Errorf("%s is not exported", name)
+	}
+	found, err := l.decodeAt(way, symbol.Value)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if found.chain, err = part(found.chain, way); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return found, nil
+}
+
+func (l *leads) decodeAt(way *catalog.Way, address uint64) (*lead, error) {
+	machine := l.file.elf.Machine
+	switch {
+	case way.Getter != "":
+		getter, err := accessor.DecodeGetter(machine, l.file, address)
+		if err != nil {
+			return nil, err
+		}
+		results := getter.Results
+		if way.Out {
+			results = getter.Out
+		}
+		if way.Result >= len(results) {
+			return nil, fmt.Errorf("it gives %d values", len(results))
+		}
+		return &lead{chain: results[way.Result]}, nil
+	case way.Predicate != "":
+		return l.decodePredicate(way, address)
+	case way.Setter != "":
+		setter, err := accessor.DecodeSetter(machine, l.file, address)
+		if err != nil {
+			return nil, err
+		}
+		return storedBy(setter, way)
+	}
+	callee, ok := l.file.function(way.Call)
+	if !ok {
+		return nil, fmt.Errorf("%s is not exported", way.Call)
+	}
+	chain, err := accessor.DecodeCall(machine, l.file, address, callee.Value, way.Argument)
+	if err != nil {
+		return nil, err
+	}
+	return &lead{chain: *chain}, nil
+}
+
+func (l *leads) decodePredicate(way *catalog.Way, address uint64) (*lead, error) {
+	p, err := accessor.DecodePredicate(l.file.elf.Machine, l.file, address)
+	if err != nil {
+		return nil, err
+	}
+	found := &lead{chain: p.Chain}
+	if way.Take > 0 {
+		return found, nil
+	}
+	if p.Compare != accessor.Equal || p.Mask != ^uint64(0) || p.Value < 0 || p.Value > 1<<31 {
+		return nil, errors.New("its comparison is not with one number")
+	}
+	found.compares, found.equals = true, uint32(p.Value)
+	return found, nil
+}
+
+// storedBy takes the first field in which a setter stores an argument.
+func storedBy(setter *accessor.Setter, way *catalog.Way) (*lead, error) {
+	for _, st := range setter.Stores {
+		if int(st.Arg) != way.Argument || st.Arg == 0 {
+			continue
+		}
+		place := st.Place
+		if way.Address && way.Take == 0 {
+			last := len(place.Offsets) - 1
+			place = accessor.Chain{Offsets: slices.Clone(place.Offsets[:last]), Add: int64(place.Offsets[last]), Size: 8}
+		}
+		return &lead{chain: place}, nil
+	}
+	return nil, fmt.Errorf("argument %d is not stored", way.Argument)
+}
+
+// part takes the first loads of a chain, or leaves them out.
+func part(c accessor.Chain, way *catalog.Way) (accessor.Chain, error) {
+	n := len(c.Offsets)
+	switch {
+	case way.Take > 0 && way.Take <= n:
+		taken := accessor.Chain{Offsets: slices.Clone(c.Offsets[:way.Take]), Size: 8}
+		if way.Take == n {
+			taken.Size, taken.Signed = c.Size, c.Signed
+		}
+		return taken, nil
+	case way.Skip > 0 && way.Skip <= n && (way.Skip < n || c.Add != 0):
+		c.Offsets = slices.Clone(c.Offsets[way.Skip:])
+		return c, nil
+	case way.Take > 0 || way.Skip > 0:
+		return c, fmt.Errorf("it loads %d times only", n)
+	}
+	return c, nil
+}
+
+// join appends a chain to another one.
+func join(a, b accessor.Chain) (accessor.Chain, error) {
+	if len(a.Offsets) > 0 && a.Size != 8 {
+		return a, errors.New("what the path begins with is no pointer")
+	}
+	if len(b.Offsets) == 0 {
+		a.Add += b.Add
+		return a, nil
+	}
+	first := a.Add + int64(b.Offsets[0])
+	if first != int64(int32(first)) || len(a.Offsets)+len(b.Offsets) > bpf.MaxLoads {
+		return a, errors.New("the path is too long")
+	}
+	offsets := append(slices.Clone(a.Offsets), int32(first))
+	b.Offsets = append(offsets, b.Offsets[1:]...)
+	return b, nil
+}
+
+// follow makes a location of what a path leads to from where it begins.
+func (d *lead) from(root bpf.ProgramsArg) (bpf.ProgramsArg, error) {
+	if root.Loads > 0 {
+		return root, errors.New("a path begins with an argument or a capture, not behind loads")
+	}
+	if d.chain.Add != int64(int32(d.chain.Add)) {
+		return root, errors.New("the path is too long")
+	}
+	root.Size, root.IsSigned = 8, 0
+	for i, offset := range d.chain.Offsets {
+		root.Offsets[i] = offset
+		root.Loads++
+	}
+	if root.Loads > 0 {
+		root.Size = d.chain.Size
+		if d.chain.Signed {
+			root.IsSigned = 1
+		}
+	}
+	root.Add = int32(d.chain.Add)
+	return root, nil
+}
