@@ -103,7 +103,6 @@ func (r *run) execute(s *state, inst instruction) bool {
 				r.stop(s, "a call: "+inst.text)
 				return false
 			}
-			s.noteCall(r.convention, st.target)
 			s.call(r.convention)
 		default:
 			if !s.compute(st) {

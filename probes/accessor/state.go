@@ -42,7 +42,6 @@ type state struct {
 	flags       flags
 	slots       []slot
 	stores      []stored
-	called      []called
 	assumptions []assumption
 }
 
@@ -68,7 +67,6 @@ func (s *state) fork() *state {
 	other := *s
 	other.slots = slices.Clone(s.slots)
 	other.stores = slices.Clone(s.stores)
-	other.called = slices.Clone(s.called)
 	other.assumptions = slices.Clone(s.assumptions)
 	return &other
 }

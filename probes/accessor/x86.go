@@ -87,21 +87,12 @@ func (t *translation) translate() bool {
 	case x86asm.JMP:
 		return t.jump()
 	case x86asm.CALL:
-		return t.call()
+		return t.emit(step{op: opCall})
 	case x86asm.RET:
 		return t.inst.Args[0] == nil && t.emitReturn()
 	default:
 		return t.conditional(op)
 	}
-}
-
-// call is a direct or an indirect call; the target of the latter is not known.
-func (t *translation) call() bool {
-	st := step{op: opCall}
-	if rel, ok := t.inst.Args[0].(x86asm.Rel); ok {
-		st.target = t.next + uint64(int64(rel))
-	}
-	return t.emit(st)
 }
 
 func (t *translation) emitReturn() bool {
