@@ -73,11 +73,29 @@ type Store struct {
 	Constant int64
 }
 
-// Setter is what a function stores into the structure of its first argument:
-// for every value the first store on each way. A way may store less, behind a
-// test of a flag.
+// Setter is what a function stores into the structure of its first argument.
+// A way through it may store less, behind a test for null or of a flag; then
+// what is stored on fewer ways comes later. A value that goes to one of two
+// places by a test is left out.
 type Setter struct {
-	Stores []Store // by argument
+	Stores []Store // by argument, then by the order of the code
+}
+
+// Set gives the field that an argument is stored in: the first if there are
+// several.
+func (s *Setter) Set(arg uint8) (Chain, bool) { return s.first(arg, false) }
+
+// Added gives the field that an argument, or a constant if arg is 0, is added
+// to: the first if there are several.
+func (s *Setter) Added(arg uint8) (Chain, bool) { return s.first(arg, true) }
+
+func (s *Setter) first(arg uint8, adds bool) (Chain, bool) {
+	for _, st := range s.Stores {
+		if st.Arg == arg && st.Adds == adds && len(st.From.Offsets) == 0 {
+			return st.Place, true
+		}
+	}
+	return Chain{}, false
 }
 
 // Predicate is a function that compares a value with a constant: its result is

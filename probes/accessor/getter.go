@@ -120,11 +120,17 @@ func merge(candidates []candidate, code Code) (merged, error) {
 
 // checkResult refuses values that a chain cannot tell.
 func checkResult(v value) error {
-	switch {
-	case v.walk.arg != 0:
+	if v.walk.arg != 0 {
 		return refuse("the result does not come from the first argument")
+	}
+	return checkWhole(v)
+}
+
+// checkWhole refuses values of which a chain would tell too much or too little.
+func checkWhole(v value) error {
+	switch {
 	case v.walk.loads == 0 && v.walk.size != pointerSize:
-		return refuse("the result is a part of the first argument")
+		return refuse("the result is a part of an argument")
 	case v.add != 0 && (v.walk.size != pointerSize || v.width != wholeRegister):
 		return refuse("the result is arithmetic on a number")
 	case v.width < v.walk.size:

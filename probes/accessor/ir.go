@@ -96,7 +96,7 @@ type step struct {
 type instruction struct {
 	steps  []step
 	length uint64
-	text   string
+	text   string // of calls and jumps
 	// landing says that the instruction stands at the entry of functions only.
 	landing bool
 }

@@ -9,8 +9,8 @@ const MaxLoads = 4
 // Bounds on the work for one function. The getters of MySQL 9.7 and MariaDB
 // need at most 12 instructions and 3 ways; setters with calls in them 40.
 const (
-	maxPathSteps  = 96   // instructions on one way
-	maxTotalSteps = 1024 // instructions on all ways
+	maxPathSteps  = 192  // instructions on one way
+	maxTotalSteps = 4096 // instructions on all ways
 	maxPaths      = 32   // ways from the entry to an end
 	maxSlots      = 24   // values kept on the stack
 	maxStores     = 32   // stores on one way

@@ -2,6 +2,8 @@
 
 package accessor
 
+import "fmt"
+
 // outcome is the end of one way.
 type outcome struct {
 	*state
@@ -17,7 +19,6 @@ type run struct {
 	architecture architecture
 	convention   *convention
 	code         Code
-	entry        uint64
 	// calls says that calls are stepped over instead of ending the way.
 	calls    bool
 	steps    int
@@ -25,18 +26,22 @@ type run struct {
 	outcomes []outcome
 }
 
-// explore gives the ends of all ways, or an error where there are too many.
+// explore gives the ends of all ways, those with the fewest branches first.
+// Where there are too many, the rest are stopped where they are.
 func explore(a architecture, code Code, address uint64, calls bool) ([]outcome, error) {
-	r := &run{architecture: a, convention: a.convention(), code: code, entry: address, calls: calls}
+	r := &run{architecture: a, convention: a.convention(), code: code, calls: calls}
 	r.pending = append(r.pending, newState(r.convention, address))
 	for len(r.pending) > 0 {
-		s := r.pending[len(r.pending)-1]
-		r.pending = r.pending[:len(r.pending)-1]
+		s := r.pending[0]
+		r.pending = r.pending[1:]
 		if err := r.follow(s); err != nil {
 			return nil, err
 		}
-		if len(r.outcomes)+len(r.pending) > maxPaths {
-			return nil, refuse("more than %d ways through the code at %#x", maxPaths, address)
+		if len(r.outcomes)+len(r.pending) > maxPaths || r.steps > maxTotalSteps {
+			for _, s := range r.pending {
+				r.stop(s, fmt.Sprintf("more than %d ways through the code", maxPaths))
+			}
+			break
 		}
 	}
 	return r.outcomes, nil
@@ -47,9 +52,6 @@ func (r *run) follow(s *state) error {
 	for {
 		r.steps++
 		s.steps++
-		if r.steps > maxTotalSteps {
-			return refuse("more than %d instructions at %#x", maxTotalSteps, r.entry)
-		}
 		if s.steps > maxPathSteps {
 			r.stop(s, "more instructions than a getter has")
 			return nil
@@ -81,6 +83,7 @@ func (r *run) execute(s *state, inst instruction) bool {
 		r.outcomes = append(r.outcomes, outcome{state: s, left: true, stopped: "the entry of another function"})
 		return false
 	}
+	at := s.pc
 	s.pc += inst.length
 	for _, st := range inst.steps {
 		switch st.op {
@@ -92,6 +95,7 @@ func (r *run) execute(s *state, inst instruction) bool {
 			s.pc, s.fell = st.target, false
 			return true
 		case opLeave:
+			s.pass(r.convention, at, 0)
 			r.outcomes = append(r.outcomes, outcome{state: s, left: true,
 				stopped: "a jump to where memory says: " + inst.text})
 			return false
@@ -103,7 +107,8 @@ func (r *run) execute(s *state, inst instruction) bool {
 				r.stop(s, "a call: "+inst.text)
 				return false
 			}
-			s.call(r.convention)
+			s.pass(r.convention, at, st.target)
+			s.forget(r.convention)
 		default:
 			if !s.compute(st) {
 				r.stop(s, "more stores than a setter has")

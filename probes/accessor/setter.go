@@ -23,91 +23,98 @@ func DecodeSetter(machine elf.Machine, code Code, address uint64) (*Setter, erro
 	}
 	f := &found{}
 	for _, w := range ways {
-		if err := f.addWay(w); err != nil {
-			return nil, err
+		if w.stopped != "" && !w.left && len(w.stores) == 0 {
+			return nil, refuse("%s", w.stopped)
 		}
+		f.addWay(w)
 	}
-	stores := f.stores
+	stores := f.agreed()
 	if len(stores) == 0 {
-		return nil, refuse("no argument is stored")
+		return nil, refuse("no argument is stored at one place")
 	}
-	slices.SortStableFunc(stores, func(a, b Store) int {
-		return cmp.Or(cmp.Compare(a.Arg, b.Arg), slices.Compare(a.From.Offsets, b.From.Offsets))
-	})
+	slices.SortStableFunc(stores, func(a, b Store) int { return cmp.Compare(a.Arg, b.Arg) })
 	return &Setter{Stores: stores}, nil
 }
 
-// found gathers the first store of every value.
-type found struct {
-	stores  []Store
-	origins []origin
-}
-
-// origin is what is stored: a chain from an argument, or a constant added.
+// origin is what is stored and how: a chain from an argument, or a constant.
 type origin struct {
 	from  walk
 	added int64
-	place walk
+	adds  bool
 }
 
-// addWay takes the first store of each value on a way and refuses one that
-// differs from another way's.
-func (f *found) addWay(w outcome) error {
-	if w.stopped != "" && !w.left && len(w.stores) == 0 {
-		return refuse("%s", w.stopped)
-	}
+// found gathers the distinct stores of all ways.
+type found struct {
+	stores    []foundStore
+	ambiguous []origin
+}
+
+type foundStore struct {
+	origin
+	place walk
+	first bool // of its origin on a way
+	store Store
+}
+
+// addWay takes the stores of a way. Two ways that store a value at different
+// places first leave open which is the field.
+func (f *found) addWay(w outcome) {
 	var seen []origin
 	for _, st := range w.stores {
-		store, o, ok := storeOf(st)
-		if !ok || slices.ContainsFunc(seen, o.same) {
+		s, ok := storeOf(st)
+		if !ok {
 			continue
 		}
-		seen = append(seen, o)
-		i := slices.IndexFunc(f.origins, o.same)
-		switch {
-		case i < 0:
-			f.origins = append(f.origins, o)
-			f.stores = append(f.stores, store)
-		case f.origins[i].place != o.place:
-			return refuse("argument %d is stored at one of two places, by a test", o.from.arg)
-		default:
-			f.stores[i].Adds = f.stores[i].Adds && store.Adds
+		s.first = !slices.Contains(seen, s.origin) && s.added == 0
+		seen = append(seen, s.origin)
+		i := slices.IndexFunc(f.stores, func(o foundStore) bool { return o.origin == s.origin && o.place == s.place })
+		if i < 0 {
+			i = len(f.stores)
+			f.stores = append(f.stores, s)
+		}
+		f.stores[i].first = f.stores[i].first || s.first
+		if s.first && slices.ContainsFunc(f.stores, func(o foundStore) bool {
+			return o.first && o.origin == s.origin && o.place != s.place
+		}) {
+			f.ambiguous = append(f.ambiguous, s.origin)
 		}
 	}
-	return nil
 }
 
-// same reports whether two origins are the same value; constants that are
-// added differ by their place.
-func (o origin) same(other origin) bool {
-	if o.added != 0 || other.added != 0 {
-		return o == other
+// agreed gives the stores whose field is not open.
+func (f *found) agreed() []Store {
+	var out []Store
+	for _, s := range f.stores {
+		if !slices.Contains(f.ambiguous, s.origin) {
+			out = append(out, s.store)
+		}
 	}
-	return o.from.arg == other.from.arg && o.from.loads == other.from.loads && o.from.offsets == other.from.offsets
+	return out
 }
 
 // storeOf gives the store of an argument, or of a constant that is added, into
 // the structure of the first argument.
-func storeOf(st stored) (Store, origin, bool) {
-	if st.place.kind != walked || st.place.walk.arg != 0 {
-		return Store{}, origin{}, false
+func storeOf(st stored) (foundStore, bool) {
+	v, place := st.value, st.place.walk
+	if st.place.kind != walked || place.arg != 0 || v.width < place.size {
+		return foundStore{}, false
 	}
-	place := st.place.chain()
-	o := origin{place: st.place.walk}
-	v := st.value
-	whole := v.width >= st.place.walk.size
+	f := foundStore{place: place, store: Store{Place: st.place.chain()}}
 	switch {
-	case v.kind == sum && v.sameWalk(st.place.walk) && whole:
-		o.from = walk{arg: v.addend}
-		return Store{Arg: v.addend, From: Chain{Size: place.Size}, Place: place, Adds: true}, o, true
-	case v.kind == walked && v.sameWalk(st.place.walk) && v.add != 0 && whole:
-		o.added = numberValue(v.add).signExtended(place.Size, wholeRegister).add
-		return Store{Place: place, Adds: true, Constant: o.added}, o, true
-	case v.kind == walked && v.walk.arg > 0 && v.add == 0 && whole:
-		o.from = v.walk
-		return Store{Arg: v.walk.arg, From: v.chain(), Place: place}, o, true
+	case v.kind == sum && v.sameWalk(place):
+		f.origin = origin{from: walk{arg: v.addend, size: place.size}, adds: true}
+		f.store.Arg, f.store.From, f.store.Adds = v.addend, Chain{Size: place.size}, true
+	case v.kind == walked && v.sameWalk(place) && v.add != 0:
+		added := numberValue(v.add).signExtended(place.size, wholeRegister).add
+		f.origin = origin{added: added, adds: true}
+		f.store.Constant, f.store.Adds = added, true
+	case v.kind == walked && v.walk.arg > 0 && v.add == 0:
+		f.origin = origin{from: v.walk}
+		f.store.Arg, f.store.From = v.walk.arg, v.chain()
+	default:
+		return foundStore{}, false
 	}
-	return Store{}, origin{}, false
+	return f, true
 }
 
 // sameWalk reports whether a value was loaded from a place.

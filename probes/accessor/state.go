@@ -32,6 +32,12 @@ type stored struct {
 	value value
 }
 
+// passed is what a call is given.
+type passed struct {
+	site, target uint64 // target 0 where a register or memory says it
+	values       [maxArguments]value
+}
+
 // state is one way through the function so far.
 type state struct {
 	pc uint64
@@ -42,6 +48,7 @@ type state struct {
 	flags       flags
 	slots       []slot
 	stores      []stored
+	calls       []passed
 	assumptions []assumption
 }
 
@@ -67,6 +74,7 @@ func (s *state) fork() *state {
 	other := *s
 	other.slots = slices.Clone(s.slots)
 	other.stores = slices.Clone(s.stores)
+	other.calls = slices.Clone(s.calls)
 	other.assumptions = slices.Clone(s.assumptions)
 	return &other
 }
@@ -188,9 +196,18 @@ func (s *state) storeSlot(n slot) bool {
 	return len(s.slots) <= maxSlots
 }
 
-// call forgets what a called function may change. What it does to memory is
+// pass notes what the registers of arguments hold at a call.
+func (s *state) pass(c *convention, site, target uint64) {
+	p := passed{site: site, target: target}
+	for i, r := range c.arguments {
+		p.values[i] = s.registers[r]
+	}
+	s.calls = append(s.calls, p)
+}
+
+// forget forgets what a called function may change. What it does to memory is
 // not followed: the places of later stores are those of the memory by then.
-func (s *state) call(c *convention) {
+func (s *state) forget(c *convention) {
 	for r := range s.registers {
 		if !c.kept[r] {
 			s.registers[r] = unknownValue("a register that a call has changed")

@@ -40,11 +40,13 @@ func (x86) decode(code []byte, address uint64) (instruction, string) {
 		return instruction{}, fmt.Sprintf("an instruction at %#x that is not known", address)
 	}
 	t := &translation{inst: &inst, next: address + uint64(inst.Len)}
-	out := instruction{length: uint64(inst.Len), text: x86asm.GNUSyntax(inst, address, nil)}
 	if !t.translate() {
-		return instruction{}, "an instruction that is not followed: " + out.text
+		return instruction{}, "an instruction that is not followed: " + x86asm.GNUSyntax(inst, address, nil)
 	}
-	out.steps = t.steps
+	out := instruction{length: uint64(inst.Len), steps: t.steps}
+	if inst.Op == x86asm.CALL || inst.Op == x86asm.JMP {
+		out.text = x86asm.GNUSyntax(inst, address, nil)
+	}
 	return out, ""
 }
 
@@ -87,7 +89,11 @@ func (t *translation) translate() bool {
 	case x86asm.JMP:
 		return t.jump()
 	case x86asm.CALL:
-		return t.emit(step{op: opCall})
+		s := step{op: opCall}
+		if rel, ok := t.inst.Args[0].(x86asm.Rel); ok {
+			s.target = t.next + uint64(int64(rel))
+		}
+		return t.emit(s)
 	case x86asm.RET:
 		return t.inst.Args[0] == nil && t.emitReturn()
 	default:
