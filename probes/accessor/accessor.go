@@ -156,6 +156,8 @@ func architectureOf(machine elf.Machine) (architecture, error) {
 	switch machine {
 	case elf.EM_X86_64:
 		return x86{}, nil
+	case elf.EM_AARCH64:
+		return arm64{}, nil
 	}
 	return nil, refuse("code of %s is not served", machine)
 }

@@ -30,6 +30,8 @@ func (s *state) compute(st step) bool {
 		s.flags = s.compared(st)
 	case opTest:
 		s.flags = s.tested(st)
+	case opTestApart:
+		s.apart = s.tested(st)
 	case opNoFlags:
 		s.flags = flags{}
 	case opSet:

@@ -14,7 +14,7 @@
 // instruction that is not known, two different values, a load through a
 // register that is not known. Nothing is guessed, and all work is bounded.
 //
-// x86-64 with the System V calling convention is served.
+// x86-64 (System V calling convention) and arm64 (AAPCS64) are served.
 //
 // The package is pure: it never opens a file, never reads a process and never
 // runs the code.

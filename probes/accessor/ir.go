@@ -35,6 +35,7 @@ const (
 	opUnknown                     // dst = something not modelled
 	opCompare                     // flags of a - b
 	opTest                        // flags of a & b
+	opTestApart                   // as opTest, for the branch of the same instruction only
 	opNoFlags                     // flags are something not modelled
 	opSet                         // dst = condition ? 1 : 0
 	opSelect                      // dst = condition ? a : b; the last of an instruction
@@ -90,6 +91,7 @@ type step struct {
 	extend    uint8 // opSigned, opLoadSigned: bytes of the destination
 	condition condition
 	target    uint64
+	apart     bool // opBranch: by opTestApart
 }
 
 // instruction is what the decoders hand to the interpreter.
@@ -99,4 +101,29 @@ type instruction struct {
 	text   string // of calls and jumps
 	// landing says that the instruction stands at the entry of functions only.
 	landing bool
+}
+
+// negate gives the opposite condition.
+func (c condition) negate() condition {
+	switch c {
+	case condEqual, condNotEqual:
+		return c ^ 1
+	case condLess:
+		return condGreaterOrEqual
+	case condLessOrEqual:
+		return condGreater
+	case condGreater:
+		return condLessOrEqual
+	case condGreaterOrEqual:
+		return condLess
+	case condBelow:
+		return condAboveOrEqual
+	case condBelowOrEqual:
+		return condAbove
+	case condAbove:
+		return condBelowOrEqual
+	case condAboveOrEqual:
+		return condBelow
+	}
+	return condOther
 }

@@ -135,7 +135,7 @@ func (r *run) finish(s *state, st step) {
 
 // choose forks at a conditional move.
 func (r *run) choose(s *state, st step) bool {
-	yes, no := r.decide(s, st.condition)
+	yes, no := s.decide(s.flags, st.condition)
 	if yes != nil {
 		yes.write(st.dst, yes.read(st.a), st.size)
 	}
@@ -147,7 +147,11 @@ func (r *run) choose(s *state, st step) bool {
 
 // branch forks at a conditional jump.
 func (r *run) branch(s *state, st step) bool {
-	yes, no := r.decide(s, st.condition)
+	f := s.flags
+	if st.apart {
+		f = s.apart
+	}
+	yes, no := s.decide(f, st.condition)
 	if yes != nil {
 		yes.pc, yes.fell = st.target, false
 	}
@@ -166,8 +170,7 @@ func (r *run) fork(ways ...*state) bool {
 
 // decide gives the state in which a condition holds and that in which it does
 // not; nil where that cannot be.
-func (r *run) decide(s *state, c condition) (yes, no *state) {
-	f := s.flags
+func (s *state) decide(f flags, c condition) (yes, no *state) {
 	if !f.known || (c != condEqual && c != condNotEqual) {
 		return s.fork(), s
 	}

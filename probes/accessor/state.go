@@ -46,6 +46,7 @@ type state struct {
 	steps       int
 	registers   [registers]value
 	flags       flags
+	apart       flags // of opTestApart
 	slots       []slot
 	stores      []stored
 	calls       []passed
