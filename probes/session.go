@@ -6,13 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/features"
 	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/ringbuf"
 
@@ -110,8 +108,8 @@ func Open(cfg Config) (*Session, error) {
 	}
 	s.table.Store(&[]*bridge.Operation{})
 	s.report.Store(&Report{})
-	if err := s.load(); err != nil {
-		return nil, err
+	if err := s.prepare(); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
 	if err := s.hook(); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -120,47 +118,6 @@ func Open(cfg Config) (*Session, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
-}
-
-func (s *Session) load() (err error) {
-	if s.kernel, err = features.LinuxVersionCode(); err != nil {
-		return fmt.Errorf("read kernel version: %w", err)
-	}
-	if _, err := os.Stat("/sys/kernel/btf/vmlinux"); err != nil {
-		return fmt.Errorf("%w: it has no BTF in /sys/kernel/btf/vmlinux; use a kernel built with CONFIG_DEBUG_INFO_BTF", ErrKernel)
-	}
-	multiErr := features.HaveBPFLinkUprobeMulti()
-	if errors.Is(multiErr, os.ErrPermission) {
-		return ErrPrivilege
-	}
-	s.multi = multiErr == nil
-	spec, err := bpf.Spec(bpf.Settings{
-		TextHead: s.cfg.TextHead, RingBytes: s.cfg.RingBytes, Sites: 1024, Single: !s.multi,
-	})
-	if err != nil {
-		return err
-	}
-	if err := spec.LoadAndAssign(&s.objects, nil); err != nil {
-		return explainLoad(err)
-	}
-	if s.reader, err = ringbuf.NewReader(s.objects.Events); err != nil {
-		return errors.Join(fmt.Errorf("open ring buffer: %w", err), s.Close())
-	}
-	if s.execs, err = ringbuf.NewReader(s.objects.Execs); err != nil {
-		return errors.Join(fmt.Errorf("open ring buffer: %w", err), s.Close())
-	}
-	return nil
-}
-
-func explainLoad(err error) error {
-	var verifier *ebpf.VerifierError
-	switch {
-	case errors.As(err, &verifier):
-		return fmt.Errorf("%w: load programs: %v", ErrKernel, err)
-	case errors.Is(err, os.ErrPermission):
-		return fmt.Errorf("load programs: %w", ErrPrivilege)
-	}
-	return fmt.Errorf("load programs: %w", err)
 }
 
 // hook attaches what follows the life of threads and processes.
