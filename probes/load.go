@@ -83,7 +83,7 @@ func (s *Session) survey() {
 		s.learn(o)
 		for _, op := range o.profile.Operations {
 			if s.cfg.Detail.Includes(op.Detail) {
-				s.planOperation(v, op)
+				s.planOperation(v, o.profile, op)
 			}
 		}
 	}

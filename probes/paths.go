@@ -115,21 +115,27 @@ func (l *leads) decodeAt(way *catalog.Way, address uint64) (*lead, error) {
 	case way.Predicate != "":
 		return l.decodePredicate(way, address)
 	case way.Setter != "":
-		setter, err := accessor.DecodeSetter(machine, l.file, address)
-		if err != nil {
-			return nil, err
-		}
-		return storedBy(setter, way)
+		return l.decodeSetter(way, address)
 	}
+	return l.decodeCall(way, address)
+}
+
+// decodeCall takes what a function hands over to another one: every call of it
+// must agree.
+func (l *leads) decodeCall(way *catalog.Way, address uint64) (*lead, error) {
 	callee, ok := l.file.function(way.Call)
 	if !ok {
 		return nil, fmt.Errorf("%s is not exported", way.Call)
 	}
-	chain, err := accessor.DecodeCall(machine, l.file, address, callee.Value, way.Argument)
+	calls, err := accessor.DecodeCalls(l.file.elf.Machine, l.file, address)
 	if err != nil {
 		return nil, err
 	}
-	return &lead{chain: *chain}, nil
+	chain, ok := calls.To(callee.Value).Argument(way.Argument)
+	if !ok {
+		return nil, fmt.Errorf("it hands over nothing known to %s", way.Call)
+	}
+	return &lead{chain: chain}, nil
 }
 
 func (l *leads) decodePredicate(way *catalog.Way, address uint64) (*lead, error) {
@@ -146,6 +152,28 @@ func (l *leads) decodePredicate(way *catalog.Way, address uint64) (*lead, error)
 	}
 	found.compares, found.equals = true, uint32(p.Value)
 	return found, nil
+}
+
+// decodeSetter takes the field in which a setter stores an argument, or to which
+// it has its text copied.
+func (l *leads) decodeSetter(way *catalog.Way, address uint64) (*lead, error) {
+	setter, err := accessor.DecodeSetter(l.file.elf.Machine, l.file, address)
+	if err != nil {
+		return nil, err
+	}
+	found, err := storedBy(setter, way)
+	if err == nil || !way.Address {
+		return found, err
+	}
+	calls, callsErr := accessor.DecodeCalls(l.file.elf.Machine, l.file, address)
+	if callsErr != nil {
+		return nil, err
+	}
+	place, ok := calls.Copied(uint8(way.Argument))
+	if !ok {
+		return nil, err
+	}
+	return &lead{chain: place}, nil
 }
 
 // storedBy takes the first field in which a setter stores an argument.

@@ -83,6 +83,11 @@ func (c Chain) equal(other Chain) bool {
 	return slices.Equal(c.Offsets, other.Offsets) && c.Add == other.Add && c.Size == other.Size && c.Signed == other.Signed
 }
 
+// To returns the calls of the function at an address.
+func (c Calls) To(target uint64) Calls {
+	return slices.DeleteFunc(slices.Clone(c), func(call Call) bool { return call.Target != target })
+}
+
 // Copied gives the place behind the first argument that an argument's text is
 // copied to: what a call that is given this argument second, as strmake and
 // memcpy are, is given first. All such calls must agree.
