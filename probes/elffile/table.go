@@ -74,8 +74,8 @@ func Search(f *elf.File, table *elf.Section, names *Names, found func(Entry) boo
 }
 
 // Each calls yield with every named entry of a symbol table until it returns
-// false. It takes memory for the whole string table, and for the name of each
-// entry that is kept. Errors are those of [Search].
+// false. It takes memory for the whole string table; the names together are at
+// most twice as long. Errors are those of [Search].
 func Each(f *elf.File, table *elf.Section, yield func(Entry) bool) error {
 	section, err := stringsOf(f, table)
 	if err != nil {
@@ -85,18 +85,27 @@ func Each(f *elf.File, table *elf.Section, yield func(Entry) bool) error {
 	if _, err := section.ReaderAt.ReadAt(texts, 0); err != nil {
 		return fmt.Errorf("read section %s: %w", section.Name, noEOF(err))
 	}
-	return eachEntry(table, func(sym elf.Sym64) bool {
+	left := 2 * len(texts) // bytes of names: a hostile file may let all symbols share a long one
+	err = eachEntry(table, func(sym elf.Sym64) bool {
 		if uint64(sym.Name) >= uint64(len(texts)) {
 			return true
 		}
 		text := texts[sym.Name:]
-		end := bytes.IndexByte(text[:min(len(text), maxString)], 0)
-		if end <= 0 {
-			return true
+		text = text[:min(len(text), maxString)]
+		end := bytes.IndexByte(text, 0)
+		if left -= max(end, 0); end < 0 {
+			left -= len(text) // they were looked at
+		}
+		if end <= 0 || left < 0 {
+			return left >= 0
 		}
 		name, _, _ := bytes.Cut(text[:end], []byte("@"))
 		return yield(Entry{Sym64: sym, Name: string(name)})
 	})
+	if err == nil && left < 0 {
+		return fmt.Errorf("section %s repeats long names: %w", section.Name, ErrLimit)
+	}
+	return err
 }
 
 // stringsOf checks a symbol table and returns the section with its names.

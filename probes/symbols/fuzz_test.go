@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/spanbridge/spanbridge/probes/elffile"
 )
@@ -26,6 +27,7 @@ func FuzzTable(f *testing.F) {
 		if int(at) < len(raw) {
 			raw[at] ^= flip
 		}
+		begin := time.Now()
 		file := &counting{ReaderAt: bytes.NewReader(raw)}
 		table, err := Open(file, Options{Expect: []string{"b", "c"}})
 		if err != nil {
@@ -40,6 +42,9 @@ func FuzzTable(f *testing.F) {
 		_ = table.Functions(func(Symbol) bool { n++; return n < 1000 }) // damage may be told
 		if file.calls > 20*maxChain {
 			t.Errorf("%d reads", file.calls)
+		}
+		if took := time.Since(begin); took > 2*time.Second {
+			t.Errorf("took %s", took)
 		}
 	})
 }

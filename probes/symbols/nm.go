@@ -53,9 +53,6 @@ func (t *Table) scanNM(s *source, names *elffile.Names, found func(*elffile.Entr
 	var addresses []uint64
 	var entries []*elffile.Entry
 	err = s.lines(func(l *nmLine) error {
-		if len(addresses) >= maxNMLines {
-			return fmt.Errorf("more than %d lines: %w", maxNMLines, elffile.ErrLimit)
-		}
 		addresses = append(addresses, l.address)
 		if e := t.nmEntry(l, names); e != nil {
 			entries = append(entries, e)
@@ -140,8 +137,11 @@ func (s *source) lines(yield func(*nmLine) error) error {
 	limited := &io.LimitedReader{R: r, N: maxNMBytes + 1}
 	lines := bufio.NewReaderSize(limited, maxNMLine)
 	whole := true // the next piece begins a line
-	for {
+	for n := 0; ; n++ {
 		text, err := lines.ReadSlice('\n')
+		if n > maxNMLines {
+			return fmt.Errorf("more than %d lines: %w", maxNMLines, elffile.ErrLimit)
+		}
 		if limited.N <= 0 {
 			return fmt.Errorf("more than %d bytes: %w", maxNMBytes, elffile.ErrLimit)
 		}

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/spanbridge/spanbridge/probes/elffile"
 )
 
 // many is a program with so many exported functions that searching them all
@@ -207,5 +209,25 @@ func TestEveryFunctionIsListedOnce(t *testing.T) {
 	n := 0
 	if err := p.open(t).Functions(func(Symbol) bool { n++; return false }); err != nil || n != 1 {
 		t.Errorf("went on after the end: %d, %v", n, err)
+	}
+}
+
+func TestSymbolsThatShareALongNameCostLittle(t *testing.T) {
+	p := &program{all: make([]sym, 3000)}
+	p.all[0].name = strings.Repeat("x", 60_000)
+	raw := p.build()
+	table := p.sections()[0].data
+	at := bytes.Index(raw, table[elf.Sym64Size:2*elf.Sym64Size])
+	for i := range p.all {
+		copy(raw[at+i*elf.Sym64Size:], []byte{1, 0, 0, 0}) // where the name is
+	}
+	opened, err := Open(bytes.NewReader(raw), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	err = opened.Functions(func(Symbol) bool { n++; return true })
+	if !errors.Is(err, elffile.ErrLimit) || n > 2 {
+		t.Errorf("got %d functions, %v", n, err)
 	}
 }
