@@ -4,7 +4,7 @@
 # Debian packages: what the demo needs, and what the tests need besides.
 DEMO_DEPS := ca-certificates gcc libc6-dev libmariadbd-dev mariadb-client-core \
 	mariadb-server-core systemtap-sdt-dev
-TEST_DEPS := $(DEMO_DEPS) binutils bpftool bpftrace clang git libbpf-dev llvm postgresql python3 sysbench
+TEST_DEPS := $(DEMO_DEPS) binutils bpftool bpftrace clang debootstrap git libbpf-dev llvm postgresql python3 sysbench
 
 BUILD := build
 PLUGIN := $(BUILD)/spanbridge_usdt.so
@@ -29,7 +29,7 @@ demo: ## a private MariaDB, a traced application, the bridge, and the trace they
 	$(SUDO) $(BUILD)/spanbridge demo --plugin $(PLUGIN)
 
 .PHONY: test
-test: deps build plugin mariadb-dtrace backends ## everything: installs what it needs, builds, runs all tests
+test: deps build plugin mariadb-dtrace sid-servers backends ## everything: installs what it needs, builds, runs all tests
 	@$(MAKE) --no-print-directory test-unit COUNT_SKIPS=1
 	@$(MAKE) --no-print-directory test-integration
 
@@ -72,6 +72,11 @@ plugin: ## build/spanbridge_usdt.so, the probes for a stock MariaDB
 mariadb-dtrace: ## MariaDB with native USDT probes, once, into the cache (16 minutes)
 	@scripts/install-deps.sh $(DEMO_DEPS)
 	integration/servers/mariadb-dtrace.sh
+
+.PHONY: sid-servers
+sid-servers: ## MySQL 9.7 and MariaDB 11.8 of Debian sid, once, into the cache (2 minutes, root)
+	@scripts/install-deps.sh debootstrap
+	$(SUDO) integration/servers/sid.sh
 
 .PHONY: backends
 backends: ## Jaeger and the OpenTelemetry Collector, once, into the cache (10 minutes)

@@ -50,8 +50,25 @@ func dtraceDir() (string, error) {
 	return dir, nil
 }
 
+// sidRoot finds a root file system that integration/servers/sid.sh has made. The
+// path has no symbolic links: it becomes the prefix of paths that are compared.
+func sidRoot(name string) (string, error) {
+	cache, err := CacheDir()
+	if err != nil {
+		return "", err
+	}
+	dir, err := filepath.EvalSymlinks(filepath.Join(cache, "sid", name))
+	if errors.Is(err, os.ErrNotExist) {
+		return "", fmt.Errorf("%w: %s of Debian sid: run \"make sid-servers\"", ErrMissing, name)
+	}
+	if err != nil {
+		return "", fmt.Errorf("find %s of Debian sid: %w", name, err)
+	}
+	return dir, nil
+}
+
 // greets connects to a socket and reads the start of the server's greeting: a
-// packet header and the protocol version.
+// packet header and the protocol version, which MySQL and MariaDB share.
 // https://mariadb.com/kb/en/connection/#initial-handshake-packet
 func greets(socket string) error {
 	conn, err := net.DialTimeout("unix", socket, time.Second)

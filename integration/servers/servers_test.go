@@ -18,9 +18,9 @@ import (
 	"github.com/spanbridge/spanbridge/integration/servers"
 )
 
-func query(t *testing.T, dsn, q string) string {
+func query(t *testing.T, server *servers.Server, q string) string {
 	t.Helper()
-	db, err := sql.Open("mysql", dsn)
+	db, err := sql.Open(server.Driver, server.DSN)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func TestStockServerSurvivesKillAndRestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := query(t, s.DSN, "SELECT @@max_connections"); got != "17" {
+	if got := query(t, s, "SELECT @@max_connections"); got != "17" {
 		t.Errorf("max_connections = %s, want 17", got)
 	}
 	exe, err := os.Readlink(filepath.Join("/proc", strconv.Itoa(s.PID), "exe"))
@@ -54,7 +54,7 @@ func TestStockServerSurvivesKillAndRestart(t *testing.T) {
 	if s.PID == first {
 		t.Error("same PID after Restart")
 	}
-	if got := query(t, s.DSN, "SELECT DATABASE()"); got != servers.Database {
+	if got := query(t, s, "SELECT DATABASE()"); got != servers.Database {
 		t.Errorf("database = %q, want %q", got, servers.Database)
 	}
 	if err := s.Stop(); err != nil {
@@ -71,10 +71,10 @@ func TestDTraceServerServes(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Stop() })
-	if got := query(t, s.DSN, "SELECT VERSION()"); !strings.HasPrefix(got, "10.11.") {
+	if got := query(t, s, "SELECT VERSION()"); !strings.HasPrefix(got, "10.11.") {
 		t.Errorf("version = %q, want 10.11", got)
 	}
-	if got := query(t, s.DSN, "SELECT CONVERT('ok' USING latin2)"); got != "ok" {
+	if got := query(t, s, "SELECT CONVERT('ok' USING latin2)"); got != "ok" {
 		t.Errorf("conversion by a character set file = %q, want ok", got)
 	}
 }

@@ -77,8 +77,11 @@ func (p *Process) Err() error {
 
 // Stop asks the process to end with SIGTERM and waits. After grace it is killed,
 // which is reported. Stopping an ended process is no error.
-func (p *Process) Stop(grace time.Duration) error {
-	if err := p.signal(syscall.SIGTERM); err != nil {
+func (p *Process) Stop(grace time.Duration) error { return p.StopWith(syscall.SIGTERM, grace) }
+
+// StopWith is Stop for a program that SIGTERM does not end at once.
+func (p *Process) StopWith(sig syscall.Signal, grace time.Duration) error {
+	if err := p.signal(sig); err != nil {
 		return err
 	}
 	select {
