@@ -41,22 +41,41 @@ func TestContainedServersServeFromNamespacesOfTheirOwn(t *testing.T) {
 			if _, err := os.Stat(s.Socket); err != nil {
 				t.Errorf("the socket is not there on the host: %v", err)
 			}
+			wantContained(t, s)
 			spaces := namespaces(t, s.PID)
-			mine := namespaces(t, os.Getpid())
-			if spaces["pid"] == mine["pid"] || spaces["mnt"] == mine["mnt"] || spaces["net"] != mine["net"] {
-				t.Errorf("namespaces %v, those of the host %v: want pid and mnt to differ only", spaces, mine)
+			if err := s.Kill9(); err != nil {
+				t.Fatal(err)
 			}
-			if got := innerPID(t, s.PID); got != "1" {
-				t.Errorf("its own pid = %s, want 1", got)
+			wantNothingRuns(t, spaces)
+			if err := s.Restart(t.Context()); err != nil {
+				t.Fatal(err)
 			}
-			if exe, err := os.Readlink(procPath(s.PID, "exe")); err != nil || s.Root+exe != s.Binary {
-				t.Errorf("exe = %q (%v), want %s in %s", exe, err, s.Binary, s.Root)
+			if got := query(t, s, "SELECT DATABASE()"); got != servers.Database {
+				t.Errorf("database after the crash = %q, want %q", got, servers.Database)
 			}
+			spaces = namespaces(t, s.PID)
 			if err := s.Stop(); err != nil {
 				t.Fatal(err)
 			}
-			wantNothingLeft(t, s, spaces)
+			wantNothingRuns(t, spaces)
+			wantNothingLeft(t, s)
 		})
+	}
+}
+
+// wantContained checks that the server is alone in its pid and mount namespaces,
+// and sees its program where the container's root file system has it.
+func wantContained(t *testing.T, s *servers.Server) {
+	t.Helper()
+	spaces, mine := namespaces(t, s.PID), namespaces(t, os.Getpid())
+	if spaces["pid"] == mine["pid"] || spaces["mnt"] == mine["mnt"] || spaces["net"] != mine["net"] {
+		t.Errorf("namespaces %v, those of the host %v: want pid and mnt to differ only", spaces, mine)
+	}
+	if got := innerPID(t, s.PID); got != "1" {
+		t.Errorf("its own pid = %s, want 1", got)
+	}
+	if exe, err := os.Readlink(procPath(s.PID, "exe")); err != nil || s.Root+exe != s.Binary {
+		t.Errorf("exe = %q (%v), want %s in %s", exe, err, s.Binary, s.Root)
 	}
 }
 
@@ -94,9 +113,9 @@ func innerPID(t *testing.T, pid int) string {
 	return ""
 }
 
-// wantNothingLeft checks that a stopped server has left no process in its
-// namespaces, no mount and no file.
-func wantNothingLeft(t *testing.T, s *servers.Server, spaces map[string]string) {
+// wantNothingRuns checks that no process is in the namespaces of a server that
+// has ended.
+func wantNothingRuns(t *testing.T, spaces map[string]string) {
 	t.Helper()
 	links, err := filepath.Glob("/proc/[0-9]*/ns/*")
 	if err != nil {
@@ -108,6 +127,11 @@ func wantNothingLeft(t *testing.T, s *servers.Server, spaces map[string]string) 
 			t.Errorf("%s is still %s", path, link)
 		}
 	}
+}
+
+// wantNothingLeft checks that a stopped server has left no mount and no file.
+func wantNothingLeft(t *testing.T, s *servers.Server) {
+	t.Helper()
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		t.Fatal(err)

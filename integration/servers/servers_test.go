@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	_ "github.com/go-sql-driver/mysql"
+	_ "github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/spanbridge/spanbridge/integration/servers"
 )

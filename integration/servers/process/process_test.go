@@ -107,3 +107,36 @@ func TestTailKeepsTheLastLines(t *testing.T) {
 		t.Errorf("Tail = %q, want %q", got, want)
 	}
 }
+
+func TestChildrenAreThoseOfThatProcessAndCanBeWaitedFor(t *testing.T) {
+	ready := filepath.Join(t.TempDir(), "ready")
+	p := start(t, "sleep 60 & echo $! >"+ready+".new; mv "+ready+".new "+ready+"; wait")
+	err := p.Until(t.Context(), func() error { _, err := os.Stat(ready); return err })
+	if err != nil {
+		t.Fatal(err)
+	}
+	written, err := os.ReadFile(ready)
+	if err != nil {
+		t.Fatal(err)
+	}
+	children := process.Children(p.PID)
+	if len(children) != 1 || fmt.Sprintln(children[0]) != string(written) {
+		t.Fatalf("children = %v, want %s", children, written)
+	}
+	if err := process.WaitGone(children, 30*time.Millisecond); err == nil {
+		t.Error("WaitGone of a running process gave no error")
+	}
+	child, err := os.FindProcess(children[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := process.WaitGone(children, 10*time.Second); err != nil {
+		t.Error(err)
+	}
+	if got := process.Children(p.PID); len(got) != 0 {
+		t.Errorf("children after its end = %v, want none", got)
+	}
+}
