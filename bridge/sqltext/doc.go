@@ -2,7 +2,7 @@
 
 // Package sqltext turns the raw text of a SQL statement into what may leave
 // the host: a text without literals, its hash, a short summary, and the trace
-// context that the application put into a comment.
+// context that the application put into a comment or a user variable.
 //
 // Query text is personal data, so the package errs on the side of hiding:
 // what it cannot classify with certainty becomes a '?'. Everything is a pure

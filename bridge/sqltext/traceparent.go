@@ -13,6 +13,20 @@ const (
 	maxStateText = 256
 )
 
+// ParseTraceparent reads a traceparent that came by itself, as the value of a
+// query attribute. It is judged as those of comments are: see [FindCarrier]. An
+// empty value is [None]. The carrier does not refer to value.
+func ParseTraceparent(value []byte) (Carrier, Result) {
+	if len(value) == 0 {
+		return Carrier{}, None
+	}
+	var c Carrier
+	if !c.parse(value) {
+		return Carrier{}, Malformed
+	}
+	return c, Found
+}
+
 // parse reads a traceparent, which may be percent-encoded. Of versions after
 // 00 it reads what they have in common
 // (https://www.w3.org/TR/trace-context/#versioning-of-traceparent).
