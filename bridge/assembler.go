@@ -23,6 +23,7 @@ const (
 	keyLength    = "spanbridge.query.length"
 	keyUnread    = "spanbridge.query.unread"
 	keyRest      = "spanbridge.children.omitted"
+	keyStale     = "spanbridge.context.stale" // of a link
 
 	errorOther = "_OTHER" // error.type of a failure without a number
 )
@@ -59,6 +60,9 @@ type Assembler struct {
 	digests   *sqltext.Cache
 	nest      nest
 
+	connections connections
+	stale       [1]Attr // the attributes of links to a stale context
+
 	spans     []Span
 	attrs     []Attr
 	links     []Link
@@ -72,6 +76,7 @@ type Assembler struct {
 // NewAssembler returns an assembler; exemplars may be nil.
 func NewAssembler(cfg AssemblerConfig, dir Directory, clock WallClock, exemplars *Exemplars) *Assembler {
 	a := &Assembler{cfg: cfg, dir: dir, clock: clock, exemplars: exemplars, ids: newIDs(), digests: sqltext.NewCache(8192)}
+	a.stale[0] = Bool(keyStale, true)
 	a.published.Store(&RecordCounts{})
 	return a
 }
@@ -85,6 +90,7 @@ func (a *Assembler) Reset() {
 	clear(a.spans)
 	a.spans, a.attrs, a.links = a.spans[:0], a.attrs[:0], a.links[:0]
 	counts := a.counts
+	counts.Forgotten = a.connections.forgotten
 	a.published.Store(&counts)
 }
 
@@ -104,28 +110,40 @@ func (a *Assembler) Add(r *Record) {
 		return
 	}
 	instance := a.dir.Instance(r.TGID)
+	t := a.listen(r, op, instance)
+	if r.Flags&FlagUnchosen != 0 {
+		a.counts.Noted++
+		if r.ParentSeq == 0 {
+			a.note(r, op, &t)
+		}
+		return
+	}
 	span := a.newSpan(r, op, instance)
-	statement := a.readText(r, op)
+	st := a.readText(r, op)
 	if r.ParentSeq == 0 {
 		a.release(r)
-		if !a.adopt(&span, &statement) {
+		st.set, st.setting = a.note(r, op, &t)
+		v := a.judge(r, op, &t, &st)
+		a.rememberPrepare(r, op, &t, &st)
+		if !a.adopt(&span, &v) {
 			a.counts.Unsampled++
 			a.discard(r)
 			return
 		}
 	}
 	first := len(a.attrs)
-	a.describe(&span, r, op, instance, &statement)
+	a.describe(&span, r, op, instance, &t, &st)
 	span.Attrs = a.attrs[first:len(a.attrs):len(a.attrs)]
 	a.counts.Assembled++
+	in := insideOf(r, op, &t)
 	if r.ParentSeq != 0 {
-		a.hold(r, span)
+		a.hold(r, span, in)
 		return
 	}
 	a.spans = append(a.spans, span)
-	a.addEntries(r, &span)
+	a.addInside(&in, &span)
 	a.adoptHeld(r, &span)
-	a.offer(r, op, &span)
+	a.offer(r, op, &t, &span)
 }
 
 func (a *Assembler) newSpan(r *Record, op *Operation, instance *Instance) Span {
@@ -153,6 +171,9 @@ type statement struct {
 	raw     string          // only with RawText
 	carrier sqltext.Carrier
 	result  sqltext.Result
+
+	set     sqltext.Carrier // what it sets the session's context to
+	setting sqltext.Setting
 }
 
 func (a *Assembler) readText(r *Record, op *Operation) (st statement) {
@@ -175,22 +196,17 @@ func (a *Assembler) readText(r *Record, op *Operation) (st statement) {
 }
 
 // describe appends the span's attributes and settles its name.
-func (a *Assembler) describe(span *Span, r *Record, op *Operation, instance *Instance, st *statement) {
+func (a *Assembler) describe(span *Span, r *Record, op *Operation, instance *Instance, t *told, st *statement) {
 	if op.System != "" {
 		a.attrs = append(a.attrs, String(keySystem, op.System))
 	}
-	number := uint64(0)
 	for i := range op.Fields {
-		f := &op.Fields[i]
-		if f.Role == RoleErrorNumber {
-			number = r.Values[f.Slot]
-		}
-		a.addField(f, r)
+		a.addField(&op.Fields[i], r)
 	}
 	a.attrs = append(a.attrs, op.Attrs...)
 	a.describeText(span, r, op, st)
 	if span.Status == StatusError {
-		a.describeError(number)
+		a.describeError(span, op, t)
 	}
 	a.attrs = append(a.attrs, instance.MetricAttrs...)
 	a.attrs = append(a.attrs, Int(keyThread, int64(r.TID)), String(keyTier, op.Tier))
@@ -204,15 +220,6 @@ func sum(counts []uint32) (n int64) {
 		n += int64(c)
 	}
 	return n
-}
-
-func (a *Assembler) describeError(number uint64) {
-	if number == 0 {
-		a.attrs = append(a.attrs, String(keyErrorType, errorOther))
-		return
-	}
-	text := a.names.number(number)
-	a.attrs = append(a.attrs, String(keyStatus, text), String(keyErrorType, text))
 }
 
 func (a *Assembler) describeText(span *Span, r *Record, op *Operation, st *statement) {
@@ -249,7 +256,7 @@ func orElse(s, other string) string {
 }
 
 func (a *Assembler) addField(f *Field, r *Record) {
-	if f.Attr == "" {
+	if f.Attr == "" || f.Role.private() {
 		return
 	}
 	if f.Type == FieldString {
@@ -270,60 +277,14 @@ func (a *Assembler) addField(f *Field, r *Record) {
 	a.attrs = append(a.attrs, Int(f.Attr, int64(v)))
 }
 
-// addEntries makes spans of the operations inside a record. They come in the
-// order of their ends, so an inner one precedes the one around it.
-func (a *Assembler) addEntries(r *Record, root *Span) {
-	var at [MaxEntries + 2]SpanID // the latest span of each depth
-	at[0] = root.SpanID
-	for i := len(r.Entries) - 1; i >= 0; i-- {
-		e := &r.Entries[i]
-		op := a.dir.Operation(e.Op)
-		depth := int(e.Depth)
-		if op == nil || depth < 1 || depth >= len(at) {
-			continue
-		}
-		id := a.ids.span()
-		at[depth] = id
-		parent := at[depth-1]
-		if parent.IsZero() {
-			parent = root.SpanID
-		}
-		s := Span{
-			TraceID: root.TraceID, SpanID: id, Parent: parent, Flags: flagLocalOrNoParent | root.Flags&FlagSampled,
-			TraceState: root.TraceState, Name: orElse(op.SpanName, op.Name), Kind: op.Kind,
-			StartNs: root.StartNs + int64(e.StartNs-r.StartNs), Resource: root.Resource,
-		}
-		s.EndNs = s.StartNs + int64(e.DurationNs)
-		if e.Flags&FlagFailed != 0 {
-			s.Status = StatusError
-		}
-		first := len(a.attrs)
-		a.attrs = append(a.attrs, String(keyTier, op.Tier))
-		if len(op.Fields) > 0 && op.Fields[0].Attr != "" {
-			a.attrs = append(a.attrs, Int(op.Fields[0].Attr, int64(e.Value)))
-		}
-		s.Attrs = a.attrs[first:len(a.attrs):len(a.attrs)]
-		a.spans = append(a.spans, s)
-		a.counts.Children++
-	}
-}
-
 // offer keeps a sampled span as an example of its duration.
-func (a *Assembler) offer(r *Record, op *Operation, span *Span) {
+func (a *Assembler) offer(r *Record, op *Operation, t *told, span *Span) {
 	if a.exemplars == nil || op.Metric == "" || span.Flags&FlagSampled == 0 {
 		return
 	}
-	s := Series{Op: r.Op, TGID: r.TGID, Failed: r.Flags&FlagFailed != 0}
-	for i := range op.Fields {
-		switch f := &op.Fields[i]; f.Role {
-		case RoleErrorNumber:
-			s.Status = uint32(r.Values[f.Slot])
-		case RoleNamespace:
-			a.name = sqltext.ValidUTF8(a.name[:0], r.Strings[f.Slot])
-			s.Namespace = a.names.text(a.name)
-		}
-	}
-	a.exemplars.Offer(s, Exemplar{
+	a.exemplars.Offer(Series{
+		Op: r.Op, TGID: r.TGID, Status: uint32(t.number), Failed: r.Flags&FlagFailed != 0, Namespace: a.namespace(r, op),
+	}, Exemplar{
 		TraceID: span.TraceID, SpanID: span.SpanID, DurationNs: r.EndNs - r.StartNs, TimeNs: span.EndNs,
 	})
 }

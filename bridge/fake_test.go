@@ -31,7 +31,23 @@ const (
 	opQuery uint16 = iota
 	opExecute
 	opSort
+	opWhole  // a query of which all is captured
+	opNested // statements within those
+	opWait
 	opUnknown
+)
+
+// Commands of opWhole.
+const (
+	commandQuery, commandPrepare, commandExecute = 3, 22, 23
+	commandClose, commandReset                   = 25, 31
+)
+
+// Slots of opWhole: of strings, then of values.
+const (
+	slotSQLState, slotMessage, slotContext = 0, 1, 2
+
+	slotConnection, slotError, slotBoundary = 0, 1, 2
 )
 
 func newDirectory() *fakeDirectory {
@@ -57,6 +73,24 @@ func newDirectory() *fakeDirectory {
 				Name: "sort", System: "mariadb", Tier: "plugin", Kind: KindInternal, Inline: true,
 				Fields: []Field{{Name: "rows", Attr: "spanbridge.sort.rows"}},
 			},
+			{
+				Name: "query", System: "mysql", Tier: "uprobe", Kind: KindServer, SpanName: "{summary}", HasText: true,
+				Fields: []Field{
+					{Name: "connection", Attr: "spanbridge.connection.id", Slot: slotConnection, Role: RoleConnection},
+					{Name: "error", Slot: slotError, Role: RoleErrorNumber},
+					{Name: "executed", Attr: "never.boundary", Slot: slotBoundary, Role: RoleBoundary},
+					{Name: "sqlstate", Attr: "spanbridge.sqlstate", Type: FieldString, Slot: slotSQLState, Role: RoleSQLState},
+					{Name: "message", Attr: "never.message", Type: FieldString, Slot: slotMessage, Role: RoleMessage},
+					{Name: "traceparent", Attr: "never.context", Type: FieldString, Slot: slotContext, Role: RoleContext},
+				},
+				Phases:   [2]string{"parse", "execute"},
+				Executes: 1 << commandExecute, Prepares: 1 << commandPrepare, Resets: 1 << commandReset,
+			},
+			{Name: "nested", System: "mysql", Tier: "uprobe", Kind: KindInternal, SpanName: "{summary}", HasText: true},
+			{
+				Name: "wait", Kind: KindInternal, Inline: true, SpanName: "wait", Names: map[uint64]string{7: "row lock"},
+				Fields: []Field{{Name: "type", Attr: "spanbridge.wait"}},
+			},
 		},
 	}
 }
@@ -78,6 +112,29 @@ func query(text string, change ...func(*Record)) *Record {
 	}
 	return r
 }
+
+// whole is the record of a statement of opWhole, of connection 42.
+func whole(text string, change ...func(*Record)) *Record {
+	r := &Record{
+		Op: opWhole, Flags: FlagHasText, TGID: 7, TID: 8, Seq: 1, StartNs: 1000, EndNs: 251_000,
+		Command: commandQuery, Before: commandQuery, Text: []byte(text), TextLength: uint64(len(text)),
+	}
+	r.Values[slotConnection] = 42
+	for _, c := range change {
+		c(r)
+	}
+	return r
+}
+
+func on(connection uint64) func(*Record) {
+	return func(r *Record) { r.Values[slotConnection] = connection }
+}
+
+func as(command, before uint8) func(*Record) {
+	return func(r *Record) { r.Command, r.Before = command, before }
+}
+
+func flagged(flags RecordFlags) func(*Record) { return func(r *Record) { r.Flags |= flags } }
 
 func attrsOf(s *Span) map[string]string {
 	m := make(map[string]string)

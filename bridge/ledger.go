@@ -57,14 +57,17 @@ type RecordCounts struct {
 	DecodeErrors uint64 // records that could not be read
 	Unsampled    uint64 // no span: the application does not sample this trace
 	Unknown      uint64 // no span: of an operation that is not in the table
+	Noted        uint64 // no span: filtered or sampled out, sent for the context that the text sets
 	Assembled    uint64 // records that gave a span
 	Children     uint64 // spans of inner operations
 	Adopted      uint64 // spans with a parent in the application
 	Linked       uint64 // spans with a link to the application's
+	Stale        uint64 // spans with a link to a context of when they were prepared
 	Malformed    uint64 // statements with a trace context that is not valid
 	Ambiguous    uint64 // statements with several different ones
 	Faulty       uint64 // records with a capture that could not be read
 	Orphaned     uint64 // nested operations whose surroundings gave no record
+	Forgotten    uint64 // connections that made room for others in what is remembered
 }
 
 // Spans is how many spans were made.
@@ -98,8 +101,8 @@ func (l *Ledger) Check() error {
 	if got := r.Received + r.DecodeErrors; submitted != got {
 		errs = append(errs, fmt.Errorf("submitted = received + decode_errors: %d is not %d", submitted, got))
 	}
-	if got := r.Assembled + r.Unsampled + r.Unknown; r.Received != got {
-		errs = append(errs, fmt.Errorf("received = assembled + unsampled + unknown: %d is not %d", r.Received, got))
+	if got := r.Assembled + r.Unsampled + r.Unknown + r.Noted; r.Received != got {
+		errs = append(errs, fmt.Errorf("received = assembled + unsampled + unknown + noted: %d is not %d", r.Received, got))
 	}
 	for _, a := range l.Exporters {
 		if a.Taken != r.Spans() {

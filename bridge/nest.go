@@ -7,7 +7,8 @@ const maxHeld = 8192
 
 // nest keeps the spans of nested operations until the record of the outermost
 // one arrives: statements of a procedure end before its CALL, but the CALL
-// carries the trace context. Records of a thread arrive in the order in which
+// carries the trace context. They may be of another operation than the one
+// around them. Records of a thread arrive in the order in which
 // operations ended. Its zero value is ready.
 type nest struct {
 	byThread map[uint32][]heldSpan
@@ -21,11 +22,10 @@ type heldSpan struct {
 	seq       uint32
 	parentSeq uint32
 	tgid      uint32
-	entries   []Entry
-	startNs   uint64
+	inside    inside // owns its entries as well
 }
 
-func (a *Assembler) hold(r *Record, span Span) {
+func (a *Assembler) hold(r *Record, span Span, in inside) {
 	if a.nest.total >= maxHeld {
 		a.FlushHeld()
 	}
@@ -33,9 +33,9 @@ func (a *Assembler) hold(r *Record, span Span) {
 	if a.nest.byThread == nil {
 		a.nest.byThread = make(map[uint32][]heldSpan)
 	}
+	in.entries = append([]Entry(nil), in.entries...)
 	a.nest.byThread[r.TID] = append(a.nest.byThread[r.TID], heldSpan{
-		span: span, seq: r.Seq, parentSeq: r.ParentSeq, tgid: r.TGID, startNs: r.StartNs,
-		entries: append([]Entry(nil), r.Entries...),
+		span: span, seq: r.Seq, parentSeq: r.ParentSeq, tgid: r.TGID, inside: in,
 	})
 	a.nest.total++
 }
@@ -103,7 +103,7 @@ func (a *Assembler) emitHeld(h heldSpan, trace TraceID, state string, sampled ui
 	h.span.TraceID, h.span.TraceState = trace, state
 	h.span.Flags = flagLocalOrNoParent | sampled
 	a.spans = append(a.spans, h.span)
-	a.addEntries(&Record{StartNs: h.startNs, Entries: h.entries}, &h.span)
+	a.addInside(&h.inside, &h.span)
 }
 
 // FlushHeld hands out every span that still waits for the operation around it.

@@ -89,3 +89,57 @@ func TestWaitingSpansAreBounded(t *testing.T) {
 		t.Errorf("got %d spans, want all", n)
 	}
 }
+
+func TestNestedStatementsOfAnotherOperationHangUnderTheStatement(t *testing.T) {
+	a := newAssembler(AssemblerConfig{})
+	inner := func(text string, seq, parent uint32, change ...func(*Record)) {
+		r := whole(text, change...)
+		r.Op, r.Seq, r.ParentSeq, r.Command = opNested, seq, parent, NoCommand
+		r.StartNs, r.EndNs = 50_000, 90_000
+		r.Entries = []Entry{{Op: opSort, Depth: 1, StartNs: 60_000, DurationNs: 1000}}
+		a.Add(r)
+	}
+	inner("INSERT INTO deepest VALUES (1)", 3, 2)
+	// A context within a procedure is its author's, not the client's.
+	inner("SELECT f() FROM deep /*traceparent='00-11111111111111111111111111111111-2222222222222222-00'*/", 2, 1)
+	a.Add(whole("CALL p() /*traceparent='"+traceparent+"-01'*/", bounded(31_000)))
+	byName := make(map[string]*Span)
+	for i := range a.Spans() {
+		if s := &a.Spans()[i]; s.Name != "sort" {
+			byName[s.Name] = s
+		}
+	}
+	call, deep, deepest := byName["CALL p"], byName["SELECT deep"], byName["INSERT deepest"]
+	if call == nil || deep == nil || deepest == nil || len(a.Spans()) != 7 {
+		t.Fatalf("got %d spans, %v", len(a.Spans()), byName)
+	}
+	if deep.Parent != call.SpanID || deepest.Parent != deep.SpanID {
+		t.Errorf("parents are %x and %x", deep.Parent, deepest.Parent)
+	}
+	sorts := make(map[SpanID]bool)
+	for i := range a.Spans() {
+		s := &a.Spans()[i]
+		if s.TraceID != call.TraceID {
+			t.Errorf("%s is in another trace", s.Name)
+		}
+		if s.Name == "sort" {
+			sorts[s.Parent] = true
+			if s.StartNs != deep.StartNs+10_000 {
+				t.Errorf("the sort begins %d ns after its statement", s.StartNs-deep.StartNs)
+			}
+		}
+	}
+	if !sorts[deep.SpanID] || !sorts[deepest.SpanID] {
+		t.Error("the inner operations of nested statements are not theirs")
+	}
+}
+
+func TestNestedStatementsHaveTheirOwnPhases(t *testing.T) {
+	a := newAssembler(AssemblerConfig{})
+	a.Add(whole("SELECT 1 FROM b", bounded(31_000), func(r *Record) { r.Seq, r.ParentSeq = 2, 1 }))
+	a.Add(whole("CALL p()"))
+	got := outline(a.Spans())
+	if got["parse"] != "SELECT b" || got["execute"] != "SELECT b" || got["SELECT b"] != "CALL p" {
+		t.Errorf("got %v", got)
+	}
+}

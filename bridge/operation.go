@@ -28,6 +28,7 @@ const (
 	RoleConnection       // the server's number of the connection
 	RoleContext          // a string: a W3C traceparent that came beside the text
 	RoleBoundary         // CLOCK_MONOTONIC in nanoseconds: where the first of Operation.Phases ends and the second begins
+	RoleSQLState         // a string, or an integer as PostgreSQL packs it: the SQLSTATE of a failure
 )
 
 // Field maps one capture of an operation to a span attribute.
@@ -66,7 +67,9 @@ type Operation struct {
 	// Executes and Prepares are sets of commands, by bit: those that execute a
 	// statement prepared earlier, and those that prepare one. See [Record.Command].
 	Executes, Prepares uint64
-	Point              bool // a single event without an end
+	// Resets is the set of those that reset the session's variables.
+	Resets uint64
+	Point  bool // a single event without an end
 }
 
 // Field returns the field of that capture name, or nil.

@@ -34,33 +34,49 @@ func ParseTrust(s string) (Trust, error) {
 }
 
 // adopt gives a span its trace. It returns false if the span is not to be made,
-// because its application does not sample the trace.
-func (a *Assembler) adopt(span *Span, st *statement) bool {
-	a.countResult(st.result)
-	if a.cfg.Trust == TrustOff || st.result != sqltext.Found {
+// because its application does not sample the trace that it runs under.
+func (a *Assembler) adopt(span *Span, v *verdict) bool {
+	a.countResult(v.result)
+	if a.cfg.Trust == TrustOff {
 		span.TraceID = a.ids.trace()
 		return true
 	}
-	if !st.carrier.Sampled() && !a.cfg.Unsampled {
+	found := v.result == sqltext.Found
+	if found && !v.context.Sampled() && !a.cfg.Unsampled {
 		return false
 	}
-	a.name = st.carrier.AppendState(a.name[:0])
-	state := a.names.text(a.name)
-	if a.cfg.Trust == TrustLink {
+	first := len(a.links)
+	if found && a.cfg.Trust == TrustParent {
+		span.TraceID, span.Parent, span.TraceState = v.context.TraceID, v.context.ParentID, a.state(&v.context)
+		span.Flags = flagRemoteParent | uint32(v.context.Flags)
+		a.counts.Adopted++
+	} else {
 		span.TraceID = a.ids.trace()
-		first := len(a.links)
-		a.links = append(a.links, Link{
-			TraceID: st.carrier.TraceID, SpanID: st.carrier.ParentID, TraceState: state,
-			Flags: flagRemoteParent | uint32(st.carrier.Flags),
-		})
-		span.Links = a.links[first:len(a.links):len(a.links)]
-		a.counts.Linked++
-		return true
+		if found {
+			a.link(&v.context, nil)
+			a.counts.Linked++
+		}
 	}
-	span.TraceID, span.Parent, span.TraceState = st.carrier.TraceID, st.carrier.ParentID, state
-	span.Flags = flagRemoteParent | uint32(st.carrier.Flags)
-	a.counts.Adopted++
+	if v.isStale {
+		a.link(&v.stale, a.stale[:])
+		a.counts.Stale++
+	}
+	span.Links = a.links[first:len(a.links):len(a.links)]
 	return true
+}
+
+// link appends a link to the span that a carrier names.
+func (a *Assembler) link(c *sqltext.Carrier, attrs []Attr) {
+	a.links = append(a.links, Link{
+		TraceID: c.TraceID, SpanID: c.ParentID, TraceState: a.state(c),
+		Flags: flagRemoteParent | uint32(c.Flags), Attrs: attrs,
+	})
+}
+
+// state returns the tracestate of a carrier.
+func (a *Assembler) state(c *sqltext.Carrier) string {
+	a.name = c.AppendState(a.name[:0])
+	return a.names.text(a.name)
 }
 
 func (a *Assembler) countResult(r sqltext.Result) {

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bridge
+
+import (
+	"strings"
+
+	"github.com/spanbridge/spanbridge/bridge/sqltext"
+)
+
+// SQLSTATEs under which a statement speaks its own free text: SIGNAL and RAISE
+// by default, and PL/pgSQL's ASSERT
+// (https://www.postgresql.org/docs/15/errcodes-appendix.html).
+const (
+	stateSignal = "45000"
+	stateRaise  = "P0001"
+	stateAssert = "P0004"
+)
+
+// Error numbers of MySQL and MariaDB under which SIGNAL does the same with any
+// other SQLSTATE: ER_SIGNAL_NOT_FOUND and ER_SIGNAL_EXCEPTION.
+const (
+	numberSignalNotFound  = 1643
+	numberSignalException = 1644
+)
+
+// describeError appends what is known of a failure. The status code of
+// PostgreSQL is the SQLSTATE, that of MySQL the error number
+// (https://opentelemetry.io/docs/specs/semconv/db/postgresql/, and mysql/).
+func (a *Assembler) describeError(span *Span, op *Operation, t *told) {
+	for i := range op.Fields {
+		if f := &op.Fields[i]; f.Role == RoleSQLState && f.Attr != "" && t.sqlstate != "" {
+			a.attrs = append(a.attrs, String(f.Attr, t.sqlstate))
+		}
+	}
+	span.StatusText = a.statusText(op, t)
+	code := t.sqlstate
+	if op.numbersErrors() {
+		if code = ""; t.number != 0 {
+			code = a.names.number(t.number)
+		}
+	}
+	if code == "" {
+		a.attrs = append(a.attrs, String(keyErrorType, errorOther))
+		return
+	}
+	a.attrs = append(a.attrs, String(keyStatus, code), String(keyErrorType, code))
+}
+
+// numbersErrors reports whether the server's error numbers are captured.
+func (o *Operation) numbersErrors() bool {
+	for i := range o.Fields {
+		if o.Fields[i].Role == RoleErrorNumber {
+			return true
+		}
+	}
+	return false
+}
+
+// statusText returns the server's message without the values in it. A message
+// of which neither number nor SQLSTATE is known may be a statement's own text,
+// which no rule can sanitise; it is left out like those that are known to be.
+func (a *Assembler) statusText(op *Operation, t *told) string {
+	switch {
+	case len(t.message) == 0:
+		return ""
+	case a.cfg.RawText:
+		return strings.ReplaceAll(strings.ToValidUTF8(string(t.message), "\uFFFD"), "\x00", "\uFFFD")
+	case t.sqlstate == "" && t.number == 0:
+		return ""
+	case t.sqlstate == stateSignal, t.sqlstate == stateRaise, t.sqlstate == stateAssert:
+		return ""
+	case op.Dialect == sqltext.MySQL && (t.number == numberSignalNotFound || t.number == numberSignalException):
+		return ""
+	}
+	a.name = sqltext.AppendSanitizedMessage(a.name[:0], t.message)
+	return a.names.text(a.name)
+}
+
+const stateLength = 5
+
+// sqlstate returns a captured SQLSTATE: five digits or capital letters (ISO
+// 9075-2, 24.1), and "" for anything else and for success. An integer is read
+// as PostgreSQL packs it, six bits a character beginning with the lowest
+// (MAKE_SQLSTATE in src/include/utils/elog.h).
+func (a *Assembler) sqlstate(f *Field, r *Record) string {
+	var packed [stateLength]byte
+	state := packed[:]
+	if f.Type == FieldString {
+		state = r.Strings[f.Slot]
+	} else {
+		for i := range packed {
+			packed[i] = byte(r.Values[f.Slot]>>(6*i)&0x3f) + '0'
+		}
+	}
+	if len(state) != stateLength || string(state) == "00000" {
+		return ""
+	}
+	for _, c := range state {
+		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') {
+			return ""
+		}
+	}
+	return a.names.text(state)
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bridge
+
+import "github.com/spanbridge/spanbridge/bridge/sqltext"
+
+// told is what the captures with a role tell of a record.
+type told struct {
+	number        uint64 // the server's error number
+	sqlstate      string // valid, or empty
+	message       []byte // valid until the source's next record, as are all views
+	context       []byte // a traceparent that came beside the text
+	connection    connectionKey
+	hasConnection bool
+	boundary      uint64 // between the phases, CLOCK_MONOTONIC in nanoseconds; 0: none
+}
+
+// listen gathers what the captures with a role tell.
+func (a *Assembler) listen(r *Record, op *Operation, instance *Instance) (t told) {
+	for i := range op.Fields {
+		switch f := &op.Fields[i]; f.Role {
+		case RoleErrorNumber:
+			t.number = r.Values[f.Slot]
+		case RoleSQLState:
+			t.sqlstate = a.sqlstate(f, r)
+		case RoleMessage:
+			t.message = r.Strings[f.Slot]
+		case RoleContext:
+			t.context = r.Strings[f.Slot]
+		case RoleConnection:
+			t.connection, t.hasConnection = connectionKey{instance, r.Values[f.Slot]}, true
+		case RoleBoundary:
+			t.boundary = r.Values[f.Slot]
+		}
+	}
+	return t
+}
+
+// private reports whether a field of that role is no attribute by itself: a
+// message quotes data, and the others serve other parts of a span.
+func (role Role) private() bool {
+	switch role {
+	case RoleMessage, RoleContext, RoleBoundary, RoleSQLState:
+		return true
+	}
+	return false
+}
+
+// namespace returns the current database of a record.
+func (a *Assembler) namespace(r *Record, op *Operation) string {
+	for i := range op.Fields {
+		if f := &op.Fields[i]; f.Role == RoleNamespace {
+			a.name = sqltext.ValidUTF8(a.name[:0], r.Strings[f.Slot])
+			return a.names.text(a.name)
+		}
+	}
+	return ""
+}
