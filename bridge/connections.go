@@ -25,9 +25,8 @@ type connection struct {
 type prepare struct {
 	seen     bool
 	tid, seq uint32
-	inner    uint32 // operations that rode inside its record, and took numbers as well
-	context  sqltext.Carrier
-	result   sqltext.Result
+	inner    uint32          // operations that rode inside its record, and took numbers as well
+	context  sqltext.Carrier // zero: it had none
 }
 
 // connections remembers something of as many connections as fit. It is a

@@ -105,7 +105,7 @@ func (a *Assembler) followsItsPrepare(r *Record, op *Operation, t *told, st *sta
 	if r.Seq != p.seq+1+p.inner {
 		return true // an older one: the last was sampled out
 	}
-	return p.result == st.result && same(&p.context, &st.carrier)
+	return same(&p.context, &st.carrier)
 }
 
 // rememberPrepare keeps the context of a prepare for the execution after it.
@@ -115,7 +115,7 @@ func (a *Assembler) rememberPrepare(r *Record, op *Operation, t *told, st *state
 	}
 	a.connections.at(t.connection).prepare = prepare{
 		seen: true, tid: r.TID, seq: r.Seq, inner: uint32(len(r.Entries)) + uint32(sum(r.RestCount[:])),
-		context: bare(&st.carrier), result: st.result,
+		context: bare(&st.carrier),
 	}
 }
 

@@ -45,10 +45,11 @@ func (s Setting) String() string {
 // A traceparent must be valid as in [FindCarrier]. The text is read once, and
 // only if it begins with SET; nothing is allocated.
 func FindSetting(text []byte, d Dialect) (Carrier, Setting) {
-	l, ok := newSetList(text, d)
-	if !ok {
+	pos := setStatement(text, d)
+	if pos < 0 {
 		return Carrier{}, SettingNone
 	}
+	l := setList{text: text, pos: pos}
 	l.read()
 	if !l.whole {
 		return Carrier{}, unknownIf(l.setting != SettingNone || mentions(text))
@@ -61,10 +62,11 @@ func FindSetting(text []byte, d Dialect) (Carrier, Setting) {
 // head may assign anything further on: where head and tail do not name the
 // variable it is [SettingCleared], else [SettingUnknown].
 func FindSettingCut(head, tail []byte, d Dialect) (Carrier, Setting) {
-	l, ok := newSetList(head, d)
-	if !ok {
+	pos := setStatement(head, d)
+	if pos < 0 {
 		return Carrier{}, SettingNone
 	}
+	l := setList{text: head, pos: pos}
 	l.read()
 	if l.ended {
 		return l.carrier, l.setting
@@ -103,15 +105,21 @@ type setList struct {
 	ended   bool // and that was a semicolon
 }
 
-// newSetList returns the list of the SET statement that text begins with, after
-// comments.
-func newSetList(text []byte, d Dialect) (setList, bool) {
+// setStatement returns the position after the SET that text begins with, after
+// comments, or -1. Almost all statements are told apart by their first byte.
+func setStatement(text []byte, d Dialect) int {
 	if d == PostgreSQL {
-		return setList{}, false
+		return -1
 	}
 	pos := leading(text, d)
+	if pos == len(text) || text[pos]|0x20 != 's' {
+		return -1
+	}
 	word := wordAt(text, pos)
-	return setList{text: text, pos: pos + len(word)}, len(word) == 3 && bytes.EqualFold(word, []byte("SET"))
+	if len(word) != 3 || !bytes.EqualFold(word, []byte("SET")) {
+		return -1
+	}
+	return pos + len(word)
 }
 
 // wordAt returns the unquoted word at pos, maybe empty.
