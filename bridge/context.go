@@ -85,8 +85,9 @@ func (a *Assembler) session(t *told, st *statement) (sqltext.Carrier, sqltext.Re
 // followsItsPrepare reports whether the comment of an execution is of its own
 // time, although it was sent when the statement was prepared: applications that
 // prepare and execute in one call have one span for both. The command before
-// this one on the thread has to be a prepare; if its record was seen, with the
-// same context, and on the thread of this connection.
+// this one on the thread has to be a prepare. If the record of that prepare was
+// seen, it has to have the same context; if it was sampled out, as older ones of
+// the connection may show, the command is all there is to go by.
 func (a *Assembler) followsItsPrepare(r *Record, op *Operation, t *told, st *statement) bool {
 	if !contains(op.Prepares, r.Before) {
 		return false

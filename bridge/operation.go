@@ -96,6 +96,7 @@ type Directory interface {
 	// Operation returns the entry of the operation table, or nil if there is none.
 	Operation(op uint16) *Operation
 	// Instance returns what is known of a process, also shortly after its end.
-	// It never returns nil.
+	// It never returns nil. It returns the same pointer for a process until more
+	// becomes known of it, and another one for a later process of that number.
 	Instance(tgid uint32) *Instance
 }

@@ -62,9 +62,10 @@ func printLedger(l *bridge.Ledger) {
 	}
 	r := &l.Records
 	logf("ledger: records: received=%d spans=%d%s", r.Received, r.Spans(), pairs(
-		"decode_errors", r.DecodeErrors, "unsampled", r.Unsampled, "unknown", r.Unknown, "children", r.Children,
-		"adopted", r.Adopted, "linked", r.Linked, "malformed_context", r.Malformed,
-		"ambiguous_context", r.Ambiguous, "orphaned", r.Orphaned, "faulty", r.Faulty))
+		"decode_errors", r.DecodeErrors, "unsampled", r.Unsampled, "unknown", r.Unknown, "noted", r.Noted,
+		"children", r.Children, "adopted", r.Adopted, "linked", r.Linked, "stale", r.Stale,
+		"malformed_context", r.Malformed, "ambiguous_context", r.Ambiguous, "orphaned", r.Orphaned,
+		"forgotten", r.Forgotten, "faulty", r.Faulty))
 	for _, a := range l.Exporters {
 		logf("ledger: %s: taken=%d acked=%d%s", a.Exporter, a.Taken, a.Acked, exporterPairs(&a))
 	}
