@@ -277,7 +277,7 @@ static __always_inline bool wanted(const struct hit *hit, const struct capture *
 {
 	__u64 guard = hit->thread->guard;
 
-	if (c->flags & CAPTURE_IF_FAILED && !hit->frame->failed)
+	if (c->needs && !hit->frame->values[(c->needs - 1) & (MAX_VALUES - 1)])
 		return false;
 	return !c->when || (guard < 64 && c->when >> guard & 1);
 }

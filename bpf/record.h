@@ -64,9 +64,8 @@ enum capture_type {
 };
 
 enum capture_flags {
-	CAPTURE_IF_FAILED = 1 << 0, /* only of operations known to have failed */
-	CAPTURE_EQUALS = 1 << 1,    /* an integer: 1 if it equals max, else 0 */
-	CAPTURE_FIRST = 1 << 2,	    /* an integer: only while it is 0 */
+	CAPTURE_EQUALS = 1 << 0, /* an integer: 1 if it equals max, else 0 */
+	CAPTURE_FIRST = 1 << 1,	 /* an integer: only while it is 0 */
 };
 
 enum capture_role {
@@ -82,7 +81,9 @@ struct capture {
 	struct arg length; /* of a text; ARG_NONE: it ends with a NUL. Of attributes: their number */
 	__u64 when;	   /* guard values at which to capture, 0: all */
 	__u8 type, slot, role, flags;
-	__u32 max; /* bytes of a string, with its NUL */
+	__u16 max; /* bytes of a string, with its NUL */
+	__u8 needs; /* the slot plus 1 of a value without which it is not captured */
+	__u8 pad;
 };
 
 enum spec_flags {

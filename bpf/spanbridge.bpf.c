@@ -155,8 +155,12 @@ static __always_inline bool opens(struct thread *thread, const struct spec *spec
 	bool wanted = guard(spec, &thread->regs, &thread->guard);
 
 	*before = 0;
-	if (!spec->when || config->is_inline)
+	if (!spec->when)
 		return wanted;
+	if (config->is_inline) {
+		thread->refused_inner = wanted ? 0 : spec->op + 1;
+		return wanted;
+	}
 	*before = thread->command;
 	thread->command = (thread->guard < 64 ? thread->guard : 64) + 1;
 	thread->refused = wanted ? 0 : spec->op + 1;
@@ -208,10 +212,8 @@ static __always_inline int on_start(struct pt_regs *ctx)
 		count(spec->op, COUNT_OVERFLOW);
 		return 0;
 	}
-	if (spec->when && !config->is_inline) {
-		hit.frame->before = before;
-		hit.frame->command = hit.thread->command;
-	}
+	hit.frame->before = before;
+	hit.frame->command = hit.thread->command;
 	level = level_of(hit.frame);
 	hit.key = key_at(hit.thread, level);
 	if (!config->is_inline) {
@@ -322,7 +324,10 @@ static __always_inline int on_end(struct hit *hit, const struct op_config *confi
 /* An end that finds nothing to end. */
 static __always_inline int on_stray(struct thread *thread, const struct spec *spec, int open)
 {
-	if (open == SHIELDED || (thread && thread->refused == spec->op + 1)) {
+	__u32 op = spec->op + 1;
+
+	if (open == SHIELDED ||
+	    (thread && (thread->refused == op || thread->refused_inner == op))) {
 		count(spec->op, COUNT_UNWANTED);
 		return 0;
 	}

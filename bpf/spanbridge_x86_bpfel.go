@@ -38,7 +38,9 @@ type ProgramsCapture struct {
 	Slot   uint8
 	Role   uint8
 	Flags  uint8
-	Max    uint32
+	Max    uint16
+	Needs  uint8
+	Pad    uint8
 }
 
 type ProgramsEntry struct {
@@ -132,19 +134,19 @@ type ProgramsSpec struct {
 }
 
 type ProgramsThread struct {
-	_       structs.HostLayout
-	Depth   uint32
-	NextSeq uint32
-	OpenSeq uint32
-	Over    uint32
-	OverOps uint64
-	Level   uint8
-	Owner   uint8
-	Entries uint8
-	Command uint8
-	Refused uint16
-	Pad     [2]uint8
-	Running [4]struct {
+	_            structs.HostLayout
+	Depth        uint32
+	NextSeq      uint32
+	OpenSeq      uint32
+	Over         uint32
+	OverOps      uint64
+	Level        uint8
+	Owner        uint8
+	Entries      uint8
+	Command      uint8
+	Refused      uint16
+	RefusedInner uint16
+	Running      [4]struct {
 		_       structs.HostLayout
 		StartNs uint64
 		Value   uint64

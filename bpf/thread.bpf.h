@@ -24,8 +24,8 @@ struct thread {
 	__u8 owner;	/* frames up to and with the innermost of those */
 	__u8 entries;
 	__u8 command; /* guard value of the last start, plus 1 */
-	__u16 refused; /* the operation that it did not open, plus 1 */
-	__u8 pad[2];
+	__u16 refused;	     /* the operation that it did not open, plus 1 */
+	__u16 refused_inner; /* the same of an inner operation */
 	struct running running[MAX_LEVELS];
 	/* For each level, with its namespace; those beyond share the last one. */
 	struct histogram_key key[MAX_LEVELS];

@@ -154,6 +154,7 @@ func bridgeOperation(profile *catalog.Profile, op *catalog.Operation, p *plan) *
 		Fields:  fields, Attrs: constants, Metric: op.Metric, Counter: op.Counter,
 		Inline: op.Inline(), Point: op.Point(),
 		Names: op.Names, Executes: catalog.Mask(op.Executes), Prepares: catalog.Mask(op.Prepares),
+		Resets: catalog.Mask(op.Resets),
 	}
 	copy(o.Phases[:], op.Phases)
 	return o

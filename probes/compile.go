@@ -35,9 +35,8 @@ const (
 
 // Flags of record.h.
 const (
-	captureIfFailed = 1
-	captureEquals   = 2
-	captureFirst    = 4
+	captureEquals = 1
+	captureFirst  = 2
 )
 
 const (
@@ -190,14 +189,18 @@ func siteSpec(probe *catalog.Probe, p *place) (bpf.ProgramsSpec, error) {
 }
 
 // ordered puts captures in the order in which they are read: what decides
-// whether a record is sent, first whether the operation failed, then the rest;
-// last the text, which takes the rest of the buffer.
+// whether a record is sent, first what others depend on, then the rest; last the
+// text, which takes the rest of the buffer.
 func ordered(captures catalog.Captures, roles *catalog.Roles) catalog.Captures {
+	conditions := make(map[string]bool)
+	for _, c := range captures {
+		conditions[c.If] = true
+	}
 	rank := func(c *catalog.Capture) int {
 		switch {
 		case c.Type == catalog.TypeSQL:
 			return 3
-		case c.Name == roles.Failed:
+		case conditions[c.Name]:
 			return 0
 		case roleOf(c.Name, roles) != roleNone:
 			return 1
@@ -228,8 +231,11 @@ func (p *place) capture(probe *catalog.Probe, c *catalog.Capture) (bpf.ProgramsC
 	if arg, err = behind(arg, c); err != nil {
 		return out, err
 	}
-	if c.IfFailed {
-		out.Flags |= captureIfFailed
+	if c.If != "" {
+		if p.missing[c.If] != "" {
+			return out, lacks(fmt.Errorf("it depends on %s: %s", c.If, p.missing[c.If]))
+		}
+		out.Needs = uint8(p.slots.Value(c.If)) + 1
 	}
 	if c.First {
 		out.Flags |= captureFirst
@@ -247,7 +253,7 @@ func (p *place) capture(probe *catalog.Probe, c *catalog.Capture) (bpf.ProgramsC
 		out.Type, out.Slot = captureAttribute, uint8(p.slots.String(c.Name))
 		out.Arg, out.Length = comData(arg, comDataParameters), comData(arg, comDataCount)
 	case c.Type == catalog.TypeString:
-		out.Type, out.Slot, out.Max = captureString, uint8(p.slots.String(c.Name)), uint32(c.Max)
+		out.Type, out.Slot, out.Max = captureString, uint8(p.slots.String(c.Name)), uint16(c.Max)
 		out.Arg = arg
 	default:
 		out.Type, out.Arg = captureText, arg
@@ -264,7 +270,7 @@ func (p *place) capture(probe *catalog.Probe, c *catalog.Capture) (bpf.ProgramsC
 
 // source finds what a capture begins with. The second result is the number with
 // which the value is compared, if it is.
-func (p *place) source(probe *catalog.Probe, c *catalog.Capture) (arg bpf.ProgramsArg, equals *uint32, err error) {
+func (p *place) source(probe *catalog.Probe, c *catalog.Capture) (arg bpf.ProgramsArg, equals *uint16, err error) {
 	switch {
 	case c.Arg != nil:
 		arg, err = p.arg(*c.Arg)
@@ -278,7 +284,7 @@ func (p *place) source(probe *catalog.Probe, c *catalog.Capture) (arg bpf.Progra
 		arg = bpf.ProgramsArg{Kind: argConst, Size: 8, Disp: int64(*c.Constant)}
 	}
 	if err == nil && c.Equals != nil {
-		n := uint32(*c.Equals)
+		n := uint16(*c.Equals)
 		equals = &n
 	}
 	return arg, equals, err
@@ -288,7 +294,7 @@ func (p *place) source(probe *catalog.Probe, c *catalog.Capture) (arg bpf.Progra
 const returnRegister = 0
 
 // path finds where a path leads at this site.
-func (p *place) path(probe *catalog.Probe, name string) (arg bpf.ProgramsArg, equals *uint32, err error) {
+func (p *place) path(probe *catalog.Probe, name string) (arg bpf.ProgramsArg, equals *uint16, err error) {
 	lead, err := p.leads.follow(name)
 	if err != nil {
 		return arg, nil, lacks(err)
@@ -435,6 +441,8 @@ func fieldRole(name string, roles *catalog.Roles) bridge.Role {
 		return bridge.RoleErrorNumber
 	case roles.Message:
 		return bridge.RoleMessage
+	case roles.SQLState:
+		return bridge.RoleSQLState
 	case roles.Connection:
 		return bridge.RoleConnection
 	case roles.Context:

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spanbridge/spanbridge/bridge"
+	"github.com/spanbridge/spanbridge/probes/catalog"
 )
 
 // keepEnded is how long an ended process is remembered: its last records may
@@ -74,7 +75,7 @@ func (s *Session) Instance(tgid uint32) *bridge.Instance {
 	p := readProcess(int(tgid))
 	if p == nil {
 		p = &process{pid: int(tgid)}
-	} else if profile := s.profileOf(p); profile != nil {
+	} else if profile := s.profileOf(p, byName); profile != nil {
 		service = profile.Service
 	}
 	in = &instance{Instance: describe(p, service, listeningPort(p.pid)), endedAt: time.Now()}
@@ -83,6 +84,10 @@ func (s *Session) Instance(tgid uint32) *bridge.Instance {
 	s.instances[tgid] = in
 	return in.Instance
 }
+
+// byName takes a profile by the executable's name alone: only the goroutine that
+// scans may look into files.
+func byName(*process, *catalog.Match) bool { return true }
 
 // describe makes the resource of a process, by OpenTelemetry's conventions for
 // service, process and host.

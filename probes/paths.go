@@ -21,7 +21,7 @@ type lead struct {
 	// compares says that the value is 1 where what the chain gives equals
 	// equals, else 0.
 	compares bool
-	equals   uint32
+	equals   uint16
 }
 
 // leads remembers where the paths of a profile lead in a binary.
@@ -147,10 +147,10 @@ func (l *leads) decodePredicate(way *catalog.Way, address uint64) (*lead, error)
 	if way.Take > 0 {
 		return found, nil
 	}
-	if p.Compare != accessor.Equal || p.Mask != ^uint64(0) || p.Value < 0 || p.Value > 1<<31 {
+	if p.Compare != accessor.Equal || p.Mask != ^uint64(0) || p.Value < 0 || p.Value > 1<<16-1 {
 		return nil, errors.New("its comparison is not with one number")
 	}
-	found.compares, found.equals = true, uint32(p.Value)
+	found.compares, found.equals = true, uint16(p.Value)
 	return found, nil
 }
 

@@ -112,6 +112,9 @@ func (t *tierPlan) sites() ([]site, error) {
 		{actionDone, 0, t.tier.Done}, {actionPoint, 0, t.tier.Point},
 	} {
 		for _, probe := range group.probes {
+			if !t.session.cfg.Detail.Includes(probe.Detail) {
+				continue
+			}
 			sites, err := t.probe(probe)
 			if err != nil {
 				return nil, err

@@ -67,7 +67,7 @@ func (s *Session) discover(pid int) {
 	if p == nil {
 		return
 	}
-	profile := s.profileOf(p)
+	profile := s.profileOf(p, s.exports)
 	if profile == nil {
 		return
 	}
@@ -80,7 +80,7 @@ func (s *Session) discover(pid int) {
 
 // profileOf returns the profile for a process, or nil if it is no target. A
 // single profile serves whatever target is named.
-func (s *Session) profileOf(p *process) *catalog.Profile {
+func (s *Session) profileOf(p *process, fits func(*process, *catalog.Match) bool) *catalog.Profile {
 	named := false
 	for _, t := range s.cfg.Targets {
 		named = named || t.matches(p)
@@ -89,7 +89,7 @@ func (s *Session) profileOf(p *process) *catalog.Profile {
 		return nil
 	}
 	for _, profile := range s.cfg.Profiles {
-		if profile.Serves(filepath.Base(p.exePath)) {
+		if profile.Serves(filepath.Base(p.exePath)) && fits(p, &profile.Match) {
 			return profile
 		}
 	}
@@ -97,6 +97,19 @@ func (s *Session) profileOf(p *process) *catalog.Profile {
 		return s.cfg.Profiles[0]
 	}
 	return nil
+}
+
+// exports reports whether an executable exports what a profile asks for. One
+// that cannot be read is taken as meant, so that the reason is told later.
+func (s *Session) exports(p *process, m *catalog.Match) bool {
+	if m.Exports == "" && m.Lacks == "" {
+		return true
+	}
+	exe, err := s.files.executable(p)
+	if err != nil {
+		return true
+	}
+	return (m.Exports == "" || exe.has(m.Exports)) && (m.Lacks == "" || !exe.has(m.Lacks))
 }
 
 // reconcile attaches what targets want and detaches what they want no longer.

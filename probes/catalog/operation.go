@@ -52,6 +52,8 @@ type Operation struct {
 	Executes []int `yaml:"executes" jsonschema:"minItems=1,maxItems=64,minimum=0,maximum=63"`
 	// Values of the start's condition that prepare a statement.
 	Prepares []int `yaml:"prepares" jsonschema:"minItems=1,maxItems=64,minimum=0,maximum=63"`
+	// Values of the start's condition that begin a new session on the connection.
+	Resets []int `yaml:"resets" jsonschema:"minItems=1,maxItems=64,minimum=0,maximum=63"`
 	// Beginning of statements, in small letters, that set what later ones need: their records are sent whatever is filtered.
 	Keep string `yaml:"keep" form:"keep"`
 	// Name of the duration histogram, in seconds; empty for none.

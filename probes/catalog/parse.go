@@ -96,6 +96,7 @@ func (p *Profile) setDefaults() {
 				r.Type = cmp.Or(r.Type, TypeU8)
 			}
 			for _, probe := range tier.Probes() {
+				probe.Detail = cmp.Or(probe.Detail, tier.Detail)
 				probe.setDefaults()
 			}
 		}

@@ -32,6 +32,8 @@ type Probe struct {
 	Addresses Addresses `yaml:"probe" jsonschema:"required"`
 	// Only when this argument has one of these values does the operation start.
 	When *Condition `yaml:"when"`
+	// The lowest level of detail at which a note is attached.
+	Detail Detail `yaml:"detail" jsonschema:"enum=query,enum=phases,enum=stages"`
 	// Arguments by the names with which paths begin.
 	Args Args `yaml:"args"`
 	// What to read, by name.
@@ -144,8 +146,8 @@ type Capture struct {
 	Offsets []int `yaml:"offsets" jsonschema:"minItems=1,maxItems=4,minimum=-1048576,maximum=1048576"`
 	// Read only when the probe's condition met one of these values.
 	When []int `yaml:"when" jsonschema:"minItems=1,maxItems=64,minimum=0,maximum=63"`
-	// Read only if the operation is known to have failed.
-	IfFailed bool `yaml:"if_failed"`
+	// Read only if this integer capture of the same probe, or of an earlier one, is not 0.
+	If string `yaml:"if" form:"capture"`
 	// Of an integer: keep the first one that is not 0.
 	First bool `yaml:"first"`
 	// Of an integer: 1 if it equals this number, else 0.

@@ -51,6 +51,10 @@ type Match struct {
 
 	// Base names of the executable, as /proc/PID/exe tells it.
 	Executables []string `yaml:"executables" jsonschema:"required,minItems=1,maxItems=64" form:"executable"`
+	// A function or variable that the executable must export.
+	Exports string `yaml:"exports" form:"symbol"`
+	// One that it must not export.
+	Lacks string `yaml:"lacks" form:"symbol"`
 }
 
 // Dialect names the SQL dialect of statement texts.
