@@ -48,8 +48,8 @@ type Getter struct {
 	Results []Chain
 	// Out are the chains from the first argument to what the function stores
 	// where its further arguments point to, in the order of the arguments and
-	// of the offsets behind them. Where such an argument is null, or a pointer
-	// on the chain, the function may store nothing.
+	// of the offsets behind them. Where such an argument is null the function
+	// may store nothing.
 	Out []Chain
 	// Empty says that the function gives the address of an empty string where
 	// it finds a null pointer on the way; the chain gives 0 there.

@@ -42,7 +42,7 @@ func (s *state) compute(st step) bool {
 
 func (s *state) minus(st step) value {
 	a, b := s.read(st.a), s.read(st.b)
-	if b.kind == constant {
+	if b.kind == constant && b.width >= st.size {
 		return a.plus(-b.add, st.size)
 	}
 	return unknownValue("a difference of two values")
@@ -50,12 +50,11 @@ func (s *state) minus(st step) value {
 
 // compared gives the flags of a comparison with a constant.
 func (s *state) compared(st step) flags {
-	a, b := s.read(st.a), s.read(st.b)
-	if b.kind != constant {
+	with := s.read(st.b).signExtended(st.size, wholeRegister)
+	if with.kind != constant {
 		return flags{}
 	}
-	with := b.signExtended(st.size, wholeRegister).add
-	return newFlags(a, allOnes, with, st.size)
+	return newFlags(s.read(st.a), allOnes, with.add, st.size)
 }
 
 // tested gives the flags of a test of bits.
@@ -63,16 +62,16 @@ func (s *state) tested(st step) flags {
 	if st.a == st.b && st.a.register != noRegister {
 		return newFlags(s.read(st.a), allOnes, 0, st.size)
 	}
-	b := s.read(st.b)
-	if b.kind != constant {
+	mask := s.read(st.b).low(st.size)
+	if mask.kind != constant || mask.width < st.size {
 		return flags{}
 	}
-	return newFlags(s.read(st.a), uint64(b.low(st.size).add), 0, st.size)
+	return newFlags(s.read(st.a), uint64(mask.add), 0, st.size)
 }
 
 func newFlags(v value, mask uint64, with int64, size uint8) flags {
 	v = v.low(size)
-	if v.width < size && v.kind != constant || v.kind == unknown {
+	if v.width < size || v.kind == unknown {
 		return flags{}
 	}
 	return flags{known: true, value: v, mask: mask, with: with, size: size}

@@ -143,6 +143,9 @@ func checkWhole(v value) error {
 // the address of an empty string.
 func (m *merged) checkNull(v value, code Code) error {
 	if v.kind == constant {
+		if v.width < m.value.walk.size || v.add != 0 && v.width < wholeRegister {
+			return refuse("the result is a part of a register where a pointer is null")
+		}
 		if v.add != 0 {
 			return refuse("the result is %d where a pointer is null", v.add)
 		}

@@ -77,6 +77,8 @@ func TestWhatIsNoGetterOnX86IsRefusedWithTheReason(t *testing.T) {
 		{"a shift", `8b 47 08 c1 e8 03 c3`, "arithmetic that is not followed"},
 		{"a comparison", `83 7f 08 03 0f 94 c0 c3`, "comparison"},
 		{"a half of a register", `8a 47 08 89 c0 c3`, "part of a register"},
+		{"a constant in a half of a register", `48 8b 47 08 48 85 c0 75 05 b0 00 48 31 c9 c3`, "part of a register"},
+		{"a byte replaced in a pointer", `48 8b 47 08 b0 00 48 8b 40 10 c3`, "part of a register"},
 		{"a store into the structure", `48 8b 47 08 48 c7 47 08 00 00 00 00 c3`, "a store"},
 		{"a load behind another segment", `64 48 8b 07 c3`, "a segment"},
 		{"a global variable", `48 8b 05 00 00 00 00 c3`, "a fixed address"},

@@ -59,6 +59,18 @@ func TestSettersOfX86AreDecoded(t *testing.T) {
 	}
 }
 
+func TestWhatACallMayHaveChangedIsNotTakenForTheArgument(t *testing.T) {
+	// Stores the argument, calls, and copies the field to another.
+	s, err := DecodeSetter(elf.EM_X86_64, assembled(t, `53 48 89 fb 48 89 77 08 e8 00 00 00 00
+		48 8b 43 08 48 89 43 10 5b c3`), testAddress)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]Store{set(1, load(8, 8))}, s.Stores, cmpopts.EquateEmpty()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestSetAndAddedTellFieldsApart(t *testing.T) {
 	s := Setter{Stores: []Store{added(1, load(8, 8)), set(1, load(8, 16)), set(1, load(8, 24))}}
 	if place, ok := s.Set(1); !ok || place.Offsets[0] != 16 {
@@ -80,6 +92,8 @@ func TestWhatIsNoSetterOnX86IsRefusedWithTheReason(t *testing.T) {
 		{"behind an index", `48 89 34 d7 c3`, "no argument is stored"},
 		{"behind an instruction that is not followed", `f3 0f 6f 07 48 89 77 10 c3`, "not followed"},
 		{"in the next function, behind a call that does not return", `e8 00 00 00 00 f3 0f 1e fa 48 89 77 10 c3`, "no argument is stored"},
+		{"what a call may have changed on the stack", `55 53 48 89 fb 48 83 ec 18 48 89 74 24 08
+			48 8d 7c 24 08 e8 00 00 00 00 48 8b 44 24 08 48 89 43 10 c3`, "no argument is stored"},
 		{"in a register that the call has changed", `e8 00 00 00 00 48 89 77 10 c3`, "no argument is stored"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

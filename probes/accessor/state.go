@@ -42,14 +42,17 @@ type passed struct {
 type state struct {
 	pc uint64
 	// fell says that the instruction before has gone on to pc.
-	fell        bool
-	steps       int
-	registers   [registers]value
-	flags       flags
-	apart       flags // of opTestApart
-	slots       []slot
-	stores      []stored
-	calls       []passed
+	fell      bool
+	steps     int
+	registers [registers]value
+	flags     flags
+	apart     flags // of opTestApart
+	slots     []slot
+	stores    []stored
+	calls     []passed
+	// settled is the number of stores before the last call, which may have
+	// changed what they stored.
+	settled     int
 	assumptions []assumption
 }
 
@@ -133,12 +136,12 @@ func (s *state) load(m memory, size uint8) value {
 		return unknownValue(why)
 	}
 	loaded := value{kind: walked, width: wholeRegister, walk: w}
-	for _, st := range slices.Backward(s.stores) {
+	for i, st := range slices.Backward(s.stores) {
 		if st.place.kind != walked {
 			return unknownValue("a load behind a store to an unknown place")
 		}
 		if st.place.walk.overlaps(w) {
-			if st.place.walk == w && st.value.width == wholeRegister {
+			if i >= s.settled && st.place.walk == w && st.value.width == wholeRegister {
 				return st.value
 			}
 			return unknownValue("a load of what was stored before")
@@ -206,9 +209,16 @@ func (s *state) pass(c *convention, site, target uint64) {
 	s.calls = append(s.calls, p)
 }
 
-// forget forgets what a called function may change. What it does to memory is
-// not followed: the places of later stores are those of the memory by then.
+// forget forgets what a called function may change, and what lies on the stack
+// from an address on that it is given. What it does to other memory is not
+// followed: the places of later stores are those of the memory by then.
 func (s *state) forget(c *convention) {
+	for _, r := range c.arguments {
+		if v := s.registers[r]; v.kind == stack {
+			s.slots = slices.DeleteFunc(s.slots, func(sl slot) bool { return sl.offset+int64(sl.size) > v.add })
+		}
+	}
+	s.settled = len(s.stores)
 	for r := range s.registers {
 		if !c.kept[r] {
 			s.registers[r] = unknownValue("a register that a call has changed")
@@ -225,7 +235,7 @@ func (s *state) simplified(v value) value {
 	}
 	for _, a := range s.assumptions {
 		if a.zero && a.value.walk == v.walk {
-			return numberValue(v.add)
+			return value{kind: constant, width: v.width, add: v.add}
 		}
 	}
 	return v

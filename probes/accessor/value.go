@@ -64,10 +64,10 @@ func (v value) low(size uint8) value {
 	switch {
 	case v.kind == unknown:
 		return v
-	case v.kind == constant:
-		return numberValue(int64(uint64(v.add) & (1<<(8*size) - 1)))
 	case v.width < size:
 		return unknownValue("part of a register that is not known")
+	case v.kind == constant:
+		return numberValue(int64(uint64(v.add) & (1<<(8*size) - 1)))
 	case v.kind == truth:
 		v.width = wholeRegister
 		return v
@@ -93,6 +93,9 @@ func (v value) lowWalked(size uint8) value {
 
 // signExtended gives the low from bytes, extended by their sign to to bytes.
 func (v value) signExtended(from, to uint8) value {
+	if v.width < from && v.kind != unknown {
+		return unknownValue("part of a register that is not known")
+	}
 	switch v.kind {
 	case constant:
 		shift := 64 - 8*uint(from)
@@ -123,6 +126,9 @@ func (v value) signExtended(from, to uint8) value {
 
 // plus adds a constant in size bytes.
 func (v value) plus(n int64, size uint8) value {
+	if v.width < size && v.kind != unknown {
+		return unknownValue("part of a register that is not known")
+	}
 	switch v.kind {
 	case constant:
 		return numberValue(v.add + n).low(size)
@@ -133,9 +139,6 @@ func (v value) plus(n int64, size uint8) value {
 		v.add += n
 		return v
 	case walked:
-		if v.width < size {
-			return unknownValue("part of a register that is not known")
-		}
 		v.add += n
 		v.width = size
 		return v
@@ -148,9 +151,9 @@ func (v value) plus(n int64, size uint8) value {
 // plusValue adds two values in size bytes.
 func (v value) plusValue(other value, size uint8) value {
 	switch {
-	case other.kind == constant:
+	case other.kind == constant && other.width >= size:
 		return v.plus(other.add, size)
-	case v.kind == constant:
+	case v.kind == constant && v.width >= size:
 		return other.plus(v.add, size)
 	case v.kind == unknown:
 		return v
