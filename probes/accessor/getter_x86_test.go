@@ -44,6 +44,8 @@ func TestGettersOfX86AreDecoded(t *testing.T) {
 			48 85 ff 48 0f 44 c2 c3 ; cmove %rdx,%rax`, Getter{Results: []Chain{load(8, 8)}}},
 		{"an empty string for null", `48 8b 47 08 48 85 c0 75 07
 			48 8d 05 01 00 00 00 c3 00`, Getter{Results: []Chain{load(8, 8)}, Empty: true}},
+		{"a test of a constant, whose other way is never taken", `31 c0 85 c0 75 05
+			48 8b 47 08 c3 e8 00 00 00 00`, Getter{Results: []Chain{load(8, 8)}}},
 		{"four loads", `48 8b 07 48 8b 40 08 48 8b 40 10 48 8b 40 18 c3`, Getter{Results: []Chain{load(8, 0, 8, 16, 24)}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -70,6 +72,8 @@ func TestWhatIsNoGetterOnX86IsRefusedWithTheReason(t *testing.T) {
 		{"one of two values by a flag", `f6 47 08 01 74 05 48 8b 47 10 c3 48 8b 47 18 c3`, "one of two values"},
 		{"a flag that makes it null", `31 c0 f6 47 08 01 74 04 48 8b 47 10 c3`, "other than for null"},
 		{"another pointer that makes it null", `31 c0 48 83 7f 20 00 74 04 48 8b 47 10 c3`, "other than for null"},
+		{"a test of the low half of a pointer", `48 8b 47 08 85 c0 74 05 48 8b 40 10 c3 31 c0 c3`, "other than for null"},
+		{"a load through the low half of a pointer", `8b 47 08 48 8b 00 c3`, "a part of a register"},
 		{"minus one where it is null", `48 85 ff 74 05 48 8b 47 08 c3 48 c7 c0 ff ff ff ff c3`, "-1 where a pointer is null"},
 		{"a string that is not empty for null", `48 8b 47 08 48 85 c0 75 07 48 8d 05 01 00 00 00 c3 41`, "no empty string"},
 		{"a test of a value that is added to", `48 8b 47 08 48 85 c0 74 04 48 83 c0 10 c3`, "other than for null"},

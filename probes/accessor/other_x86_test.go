@@ -82,3 +82,28 @@ func TestCopiedTextHasItsPlace(t *testing.T) {
 		t.Errorf("argument 1, which is not passed on second, is copied to %+v", got)
 	}
 }
+
+func TestTextThatIsCopiedToTwoPlacesHasNone(t *testing.T) {
+	calls, err := DecodeCalls(elf.EM_X86_64, assembled(t, `53 41 54 48 89 fb 49 89 d4
+		48 8d bb 90 00 00 00 4c 89 e6 e8 00 00 00 00
+		48 8d bb a0 00 00 00 4c 89 e6 e8 00 00 00 00 41 5c 5b c3`), testAddress)
+	if err != nil || len(calls) != 2 {
+		t.Fatalf("%d calls, %v", len(calls), err)
+	}
+	if got, ok := calls.Copied(2); ok {
+		t.Errorf("copied to %+v", got)
+	}
+}
+
+func TestACallThatIsPassedOneOfTwoValuesTellsNone(t *testing.T) {
+	calls, err := DecodeCalls(elf.EM_X86_64, assembled(t, `48 85 d2 74 04 48 8d 7f 10 e8 00 00 00 00 c3`), testAddress)
+	if err != nil || len(calls) != 1 {
+		t.Fatalf("%d calls, %v", len(calls), err)
+	}
+	if got, ok := calls.Argument(0); ok {
+		t.Errorf("argument 0 is %+v", got)
+	}
+	if got := calls[0].Args[1]; !got.Known || got.Arg != 1 {
+		t.Errorf("argument 1, which is the same on both ways: %+v", got)
+	}
+}

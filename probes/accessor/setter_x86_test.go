@@ -91,7 +91,8 @@ func TestWhatIsNoSetterOnX86IsRefusedWithTheReason(t *testing.T) {
 		{"one of two fields by a flag", `f6 07 01 74 05 48 89 77 10 c3 48 89 77 18 c3`, "no argument is stored at one place"},
 		{"behind an index", `48 89 34 d7 c3`, "no argument is stored"},
 		{"behind an instruction that is not followed", `f3 0f 6f 07 48 89 77 10 c3`, "not followed"},
-		{"in the next function, behind a call that does not return", `e8 00 00 00 00 f3 0f 1e fa 48 89 77 10 c3`, "no argument is stored"},
+		{"in the next function, behind a call that does not return", `41 54 53 48 89 fb 49 89 f4 e8 00 00 00 00
+			f3 0f 1e fa 4c 89 63 10 5b 41 5c c3`, "no argument is stored"},
 		{"what a call may have changed on the stack", `55 53 48 89 fb 48 83 ec 18 48 89 74 24 08
 			48 8d 7c 24 08 e8 00 00 00 00 48 8b 44 24 08 48 89 43 10 c3`, "no argument is stored"},
 		{"in a register that the call has changed", `e8 00 00 00 00 48 89 77 10 c3`, "no argument is stored"},
