@@ -27,7 +27,9 @@ exec "$@"
 // the next one, so the process that is started is the program itself in the end.
 type box struct {
 	// root is the root file system of a container with mount and pid namespaces
-	// of its own, "" to run on the host. A container needs root and overlayfs.
+	// of its own, "" to run on the host. A container needs the right to mount, and
+	// an overlayfs that takes several lower layers and no upper one (Linux 4.0,
+	// Documentation/filesystems/overlayfs.rst).
 	root string
 	// dir is the host's directory that is seen in a container, at the same path.
 	dir string
@@ -36,9 +38,10 @@ type box struct {
 	cgroups []string // directories of the control groups to join
 }
 
-// command prepares to run a program, given by its path on the host. The program
-// is killed when the thread that starts it ends, if cmd is given to
-// process.Start.
+// command prepares to run a program, given by its path on the host. Like any
+// other command it may be given to process.Start, which asks for its end with the
+// caller's: exec keeps that (prctl(2), PR_SET_PDEATHSIG), and SIGKILL from outside
+// of a pid namespace ends its first process too (pid_namespaces(7)).
 func (b box) command(ctx context.Context, program string, args ...string) *exec.Cmd {
 	argv := append([]string{strings.TrimPrefix(program, b.root)}, args...)
 	if b.account != nil {

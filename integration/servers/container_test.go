@@ -63,6 +63,21 @@ func TestContainedServersServeFromNamespacesOfTheirOwn(t *testing.T) {
 	}
 }
 
+func TestEveryMySQLHasAnIdentityAndAPortOfItsOwn(t *testing.T) {
+	var ids, ports [2]string
+	for i := range ids {
+		s, err := servers.MySQL(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = s.Stop() })
+		ids[i], ports[i] = query(t, s, "SELECT @@server_uuid"), query(t, s, "SELECT @@port")
+	}
+	if ids[0] == ids[1] || ports[0] == ports[1] {
+		t.Errorf("two servers have the ids %v and the ports %v, want them to differ", ids, ports)
+	}
+}
+
 // wantContained checks that the server is alone in its pid and mount namespaces,
 // and sees its program where the container's root file system has it.
 func wantContained(t *testing.T, s *servers.Server) {

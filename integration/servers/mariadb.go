@@ -22,11 +22,7 @@ func StockMariaDB(ctx context.Context, opts ...Option) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	tool, err := exec.LookPath("mariadb-install-db")
-	if err != nil {
-		return nil, fmt.Errorf("%w: mariadb-install-db: apt-get install mariadb-server", ErrMissing)
-	}
-	return start(ctx, mariadb(binary, tool, ""), opts)
+	return start(ctx, mariadb(binary, "mariadb-install-db", ""), opts)
 }
 
 // DTraceMariaDB starts the server with native USDT probes that "make
@@ -56,6 +52,7 @@ func MariaDB118(ctx context.Context, opts ...Option) (*Server, error) {
 	return start(ctx, mariadb(binary, tool, root), opts)
 }
 
+// mariadb makes a product of a server and the tool that makes its data directories.
 func mariadb(binary, tool, root string) *product {
 	p := mysqlFamily("mariadb", binary, root)
 	p.args = mariadbArgs
@@ -85,7 +82,11 @@ func mariadbInstall(ctx context.Context, in box, tool, data string) error {
 		innodbLogFileSize, "--auth-root-authentication-method=normal", "--skip-test-db",
 	}
 	args = append(args, asRoot()...)
-	if out, err := in.command(ctx, tool, args...).CombinedOutput(); err != nil {
+	out, err := in.command(ctx, tool, args...).CombinedOutput()
+	if errors.Is(err, exec.ErrNotFound) {
+		return fmt.Errorf("%w: %s: apt-get install mariadb-server", ErrMissing, tool)
+	}
+	if err != nil {
 		return fmt.Errorf("run mariadb-install-db: %w: %s", err, bytes.TrimSpace(out))
 	}
 	return nil

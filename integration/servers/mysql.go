@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 )
 
@@ -24,7 +25,7 @@ func MySQL(ctx context.Context, opts ...Option) (*Server, error) {
 		return nil, err
 	}
 	p := mysqlFamily("mysql", filepath.Join(root, "usr/sbin/mysqld"), root)
-	p.recipe = fmt.Sprint(accounts, mysqlOwn)
+	p.recipe = fmt.Sprint(accounts, mysqlOwn, "no auto.cnf")
 	p.args = func(s *Server) []string { return append(familyArgs(s), mysqlOwn...) }
 	p.install = func(ctx context.Context, in box, data string) error {
 		return mysqlInstall(ctx, in, p.binary, data)
@@ -37,10 +38,18 @@ func mysqlInstall(ctx context.Context, in box, binary, data string) error {
 	if err != nil {
 		return err
 	}
-	args := []string{"--no-defaults", "--initialize-insecure", "--datadir=" + data, "--tmpdir=" + in.dir, "--init-file=" + sql}
+	args := []string{
+		"--no-defaults", "--initialize-insecure", "--datadir=" + data, "--tmpdir=" + in.dir,
+		"--init-file=" + sql,
+	}
 	args = append(append(args, mysqlOwn...), asRoot()...)
 	if out, err := in.command(ctx, binary, args...).CombinedOutput(); err != nil {
 		return fmt.Errorf("run mysqld --initialize-insecure: %w: %s", err, bytes.TrimSpace(out))
+	}
+	// It holds the server's UUID, which is made anew where it is missing: each copy
+	// of the directory is a server of its own.
+	if err := os.Remove(filepath.Join(data, "auto.cnf")); err != nil {
+		return fmt.Errorf("forget the server's UUID: %w", err)
 	}
 	return nil
 }

@@ -21,7 +21,10 @@ const postgresqlBin = "/usr/lib/postgresql/15/bin"
 
 // postgresqlInit makes a cluster whose only role is User: with a password by TCP,
 // without one by the Unix socket.
-var postgresqlInit = []string{"--username=" + User, "--auth-host=scram-sha-256", "--auth-local=trust", "--encoding=UTF8", "--locale=C.UTF-8"}
+var postgresqlInit = []string{
+	"--username=" + User, "--auth-host=scram-sha-256", "--auth-local=trust",
+	"--encoding=UTF8", "--locale=C.UTF-8",
+}
 
 // PostgreSQL starts the installed server of Debian's package postgresql-15. It
 // returns once the server accepts connections; the caller owns it and must call
