@@ -13,28 +13,6 @@ import (
 	"path/filepath"
 )
 
-// innodbLogFileSize keeps a data directory small enough to copy in no time. It
-// must be the same when the directory is made and when it is used, or the server
-// rewrites its log at each start.
-const innodbLogFileSize = "--innodb-log-file-size=16M"
-
-// accounts is run while the system tables of MySQL and MariaDB are made.
-const accounts = `CREATE DATABASE IF NOT EXISTS ` + Database + `;
-FLUSH PRIVILEGES;
-CREATE USER '` + User + `'@'localhost' IDENTIFIED BY '` + Password + `';
-GRANT ALL PRIVILEGES ON *.* TO '` + User + `'@'localhost' WITH GRANT OPTION;
-CREATE USER '` + User + `'@'127.0.0.1' IDENTIFIED BY '` + Password + `';
-GRANT ALL PRIVILEGES ON *.* TO '` + User + `'@'127.0.0.1' WITH GRANT OPTION;
-`
-
-func writeAccounts(dir string) (path string, err error) {
-	path = filepath.Join(dir, "accounts.sql")
-	if err := os.WriteFile(path, []byte(accounts), 0o600); err != nil {
-		return "", fmt.Errorf("write the accounts: %w", err)
-	}
-	return path, nil
-}
-
 // newDatadir makes a fresh data directory at path by copying a template, which is
 // made once per version of the server and kept in the cache.
 func (p *product) newDatadir(ctx context.Context, path string) error {

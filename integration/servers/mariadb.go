@@ -10,9 +10,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
-	"syscall"
 )
+
+// innodbLogFileSize keeps a data directory small enough to copy in no time. It
+// must be the same when the directory is made and when it is used, or the server
+// rewrites its log at each start.
+const innodbLogFileSize = "--innodb-log-file-size=16M"
 
 // StockMariaDB starts the installed server of Debian's package mariadb-server.
 // It returns once the server accepts connections; the caller owns it and must
@@ -88,41 +91,6 @@ func mariadbInstall(ctx context.Context, in box, tool, data string) error {
 	}
 	if err != nil {
 		return fmt.Errorf("run mariadb-install-db: %w: %s", err, bytes.TrimSpace(out))
-	}
-	return nil
-}
-
-// mysqlFamily has what MySQL and MariaDB have in common.
-func mysqlFamily(name, binary, root string) *product {
-	return &product{
-		name: name, binary: binary, root: root, driver: "mysql",
-		versionArgs: []string{"--no-defaults", "--version"},
-		shutdown:    syscall.SIGTERM,
-		socket:      func(int) string { return "s.sock" },
-		dsn: func(port int) string {
-			return fmt.Sprintf("%s:%s@tcp(%s)/%s", User, Password, address(port), Database)
-		},
-		ready: func(s *Server) error { return greets(s.Socket) },
-	}
-}
-
-func familyArgs(s *Server) []string {
-	return append([]string{
-		"--no-defaults",
-		"--datadir=" + s.Datadir,
-		"--tmpdir=" + s.dir,
-		"--socket=" + s.Socket,
-		"--port=" + strconv.Itoa(s.Port),
-		"--bind-address=127.0.0.1",
-		"--pid-file=" + filepath.Join(s.dir, "pid"),
-		"--log-error=" + s.ErrorLog(),
-	}, asRoot()...)
-}
-
-// asRoot allows a server what it refuses unless it is told.
-func asRoot() []string {
-	if os.Geteuid() == 0 {
-		return []string{"--user=root"}
 	}
 	return nil
 }
