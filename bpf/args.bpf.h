@@ -24,6 +24,13 @@ struct regs {
 	__u64 r[NUM_REGS];
 };
 
+/* Why an open operation may turn out not to exist. */
+enum tentative {
+	CERTAIN,
+	FOLLOWING, /* one has ended, and another start has not come */
+	ANNOUNCED,
+};
+
 /* An open operation. */
 struct frame {
 	__u64 start_ns;
@@ -34,7 +41,7 @@ struct frame {
 	__u8 level, owner, entries;
 	__u8 family;
 	__u8 shields;
-	__u8 tentative; /* it follows one that ended, and may turn out not to exist */
+	__u8 tentative; /* enum tentative */
 	__u8 noted;	/* its last note was hit */
 	__u8 failed;
 	__u32 status;

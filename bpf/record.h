@@ -91,6 +91,7 @@ enum spec_flags {
 	SPEC_NOTE = 1 << 1,	  /* captures into the open operation, which goes on */
 	SPEC_LAST_NOTE = 1 << 2,  /* a note after which SPEC_AFTER_NOTE ends it */
 	SPEC_AFTER_NOTE = 1 << 3, /* no end of an operation without that note */
+	SPEC_ANNOUNCES = 1 << 4,  /* the operation begins here, if a start or an end follows */
 };
 
 /* What to do at one site. */

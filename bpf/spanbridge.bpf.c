@@ -125,10 +125,10 @@ static __always_inline int on_step(struct hit *hit, const struct op_config *conf
 	return 0;
 }
 
-static __always_inline bool is_tentative(const struct thread *thread, __u32 n)
+static __always_inline enum tentative tentative_at(const struct thread *thread, __u32 n)
 {
 	opaque(n);
-	return n < MAX_DEPTH && thread->frames[n].tentative;
+	return n < MAX_DEPTH ? thread->frames[n].tentative : CERTAIN;
 }
 
 /* What may follow an operation, and what does not nest, ends where another one starts. */
@@ -142,7 +142,7 @@ static __always_inline void make_room(struct thread *thread, __u16 op,
 	if (config->recursive && !config->follows)
 		return;
 	open = find_frame(thread, op);
-	if (!config->recursive || is_tentative(thread, open)) {
+	if (!config->recursive || tentative_at(thread, open)) {
 		if (open >= 0)
 			replace(thread, open);
 	}
@@ -167,6 +167,67 @@ static __always_inline bool opens(struct thread *thread, const struct spec *spec
 	return wanted;
 }
 
+/* Opens the operation, with its record. */
+static __always_inline bool open_frame(struct hit *hit, const struct op_config *config,
+				       struct task_struct *task)
+{
+	__u32 level;
+
+	hit->frame = push(hit->thread, hit->spec->op, config);
+	if (!hit->frame)
+		return false;
+	level = level_of(hit->frame);
+	hit->key = key_at(hit->thread, level);
+	if (config->is_inline)
+		return true;
+	running_at(hit->thread, level)->active = 0;
+	inherit_namespace(hit->thread, hit->key, level);
+	hit->event = record_buffer(task, level, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	begin_event(hit->event, hit->frame);
+	return true;
+}
+
+/*
+ * An operation may begin here: whether it does, a start or an end tells. Inside
+ * of one that is certain this is the beginning of something else.
+ */
+static __always_inline int on_announcement(struct hit *hit, const struct op_config *config,
+					   struct task_struct *task)
+{
+	int open = find_frame(hit->thread, hit->spec->op);
+
+	if (open == SHIELDED || (open >= 0 && !tentative_at(hit->thread, open)))
+		return 0;
+	if (open >= 0) {
+		/* It has what its start would find again, but the time. */
+		replace(hit->thread, open + 1);
+		hit->frame = frame_at(hit->thread, open);
+		hit->thread->entries = hit->frame->entries;
+		running_at(hit->thread, level_of(hit->frame))->active = 0;
+	} else if (!open_frame(hit, config, task)) {
+		return 0;
+	}
+	hit->frame->tentative = ANNOUNCED;
+	hit->frame->start_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+/* Finds what was announced, so that it goes on as certain. */
+static __always_inline bool find_announced(struct hit *hit, struct task_struct *task)
+{
+	int open = find_frame(hit->thread, hit->spec->op);
+	__u32 level;
+
+	if (open < 0 || tentative_at(hit->thread, open) != ANNOUNCED)
+		return false;
+	hit->frame = frame_at(hit->thread, open);
+	hit->frame->tentative = CERTAIN;
+	level = level_of(hit->frame);
+	hit->key = key_at(hit->thread, level);
+	hit->event = event_of(hit->frame, record_buffer(task, level, 0));
+	return true;
+}
+
 /*
  * The start time is taken last, so that the time spent here is not counted as
  * the operation's.
@@ -177,9 +238,8 @@ static __always_inline int on_start(struct pt_regs *ctx)
 	const struct op_config *config;
 	struct task_struct *task;
 	struct hit hit = {.spec = spec};
-	__u32 level;
+	bool wanted, announced;
 	__u8 before;
-	bool wanted;
 
 	if (!spec)
 		return 0;
@@ -199,34 +259,29 @@ static __always_inline int on_start(struct pt_regs *ctx)
 		return 0;
 	}
 	begin_hit(hit.thread, ctx);
+	if (spec->flags & SPEC_ANNOUNCES)
+		return on_announcement(&hit, config, task);
 	wanted = opens(hit.thread, spec, config, &before);
 	if (config->sequence)
 		return wanted ? on_step(&hit, config, task, true) : 0;
-	if (wanted || config->follows)
+	announced = wanted && config->follows && find_announced(&hit, task);
+	if (!announced && (wanted || config->follows))
 		make_room(hit.thread, spec->op, config);
 	if (!wanted)
 		return 0;
 	count(spec->op, COUNT_STARTS);
-	hit.frame = push(hit.thread, spec->op, config);
-	if (!hit.frame) {
+	if (!announced && !open_frame(&hit, config, task)) {
 		count(spec->op, COUNT_OVERFLOW);
 		return 0;
 	}
 	hit.frame->before = before;
 	hit.frame->command = hit.thread->command;
-	level = level_of(hit.frame);
-	hit.key = key_at(hit.thread, level);
-	if (!config->is_inline) {
-		running_at(hit.thread, level)->active = 0;
-		inherit_namespace(hit.thread, hit.key, level);
-		hit.event = record_buffer(task, level, BPF_LOCAL_STORAGE_GET_F_CREATE);
-		begin_event(hit.event, hit.frame);
-	}
 	capture_values(&hit, 0, spec->captures);
 	if (hit.event)
 		hit.frame->start_used = checked(hit.event)->used;
 	capture_last(&hit);
-	hit.frame->start_ns = hit.thread->real_start_ns ?: bpf_ktime_get_ns();
+	if (!announced)
+		hit.frame->start_ns = hit.thread->real_start_ns ?: bpf_ktime_get_ns();
 	return 0;
 }
 
@@ -251,6 +306,10 @@ static __always_inline void finish(struct hit *hit, const struct op_config *conf
 	key->status = frame->status;
 	key->tgid = bpf_get_current_pid_tgid() >> 32;
 	observe(key, duration_ns);
+	if (config->is_inline && duration_ns < config->min_ns) {
+		count(op, COUNT_FILTERED);
+		return;
+	}
 	if (config->is_inline) {
 		struct entry finished = {
 			.op = op,
@@ -306,7 +365,7 @@ static __always_inline int on_end(struct hit *hit, const struct op_config *confi
 
 	if (hit->frame->tentative) {
 		/* So it was one. */
-		hit->frame->tentative = 0;
+		hit->frame->tentative = CERTAIN;
 		count(op, COUNT_STARTS);
 	}
 	count(op, COUNT_DONES);

@@ -217,7 +217,7 @@ static __always_inline struct frame *push(struct thread *thread, __u16 op,
 	frame->is_inline = is_inline;
 	frame->family = config->family;
 	frame->shields = config->shields;
-	frame->tentative = 0;
+	frame->tentative = CERTAIN;
 	frame->noted = 0;
 	frame->failed = 0;
 	frame->status = 0;
@@ -249,7 +249,7 @@ __noinline int reopen(struct thread *thread, struct frame *frame, __u16 kept)
 {
 	if (!thread || !frame)
 		return 0;
-	frame->tentative = 1;
+	frame->tentative = FOLLOWING;
 	frame->noted = 0;
 	frame->failed = 0;
 	frame->status = 0;

@@ -135,7 +135,7 @@ func (a *Assembler) Add(r *Record) {
 	a.describe(&span, r, op, instance, &t, &st)
 	span.Attrs = a.attrs[first:len(a.attrs):len(a.attrs)]
 	a.counts.Assembled++
-	in := insideOf(r, op, &t)
+	in := insideOf(r, op, instance, &t)
 	if r.ParentSeq != 0 {
 		a.hold(r, span, in)
 		return

@@ -9,12 +9,13 @@ type inside struct {
 	boundaryNs uint64 // between the phases; 0: there are none
 	op         *Operation
 	entries    []Entry
+	names      map[string]map[uint64]string // of the process
 }
 
 // insideOf returns what is inside a record, whose entries it refers to. A
 // boundary that is not within the operation is none.
-func insideOf(r *Record, op *Operation, t *told) inside {
-	in := inside{startNs: r.StartNs, op: op, entries: r.Entries}
+func insideOf(r *Record, op *Operation, instance *Instance, t *told) inside {
+	in := inside{startNs: r.StartNs, op: op, entries: r.Entries, names: instance.Names}
 	if r.StartNs < t.boundary && t.boundary < r.EndNs {
 		in.boundaryNs = t.boundary
 	}
@@ -33,12 +34,18 @@ func (a *Assembler) addInside(in *inside, root *Span) {
 		if op == nil || depth < 1 || depth >= len(at) {
 			continue
 		}
+		name := op.entryName(e.Value, in.names[op.Name])
+		if name == "" {
+			continue
+		}
 		parent := at[depth-1]
 		if parent.IsZero() {
 			parent = in.phaseOf(e, root.SpanID, first, second)
 		}
-		s := a.child(root, parent, op.entryName(e.Value), op.Kind)
-		at[depth] = s.SpanID
+		s := a.child(root, parent, name, op.Kind)
+		if !op.Sequence {
+			at[depth] = s.SpanID // steps of a sequence lie beside others, not around them
+		}
 		s.StartNs = root.StartNs + int64(e.StartNs-in.startNs)
 		s.EndNs = s.StartNs + int64(e.DurationNs)
 		if e.Flags&FlagFailed != 0 {
@@ -106,8 +113,12 @@ func (a *Assembler) finishChild(s *Span, begin int) {
 	a.counts.Children++
 }
 
-// entryName returns the span name of an inline operation by the value of its entry.
-func (o *Operation) entryName(value uint64) string {
+// entryName returns the span name of an inline operation by the value of its
+// entry, "" if it gives none; own are the process's names, if it has such.
+func (o *Operation) entryName(value uint64, own map[uint64]string) string {
+	if own != nil {
+		return own[value]
+	}
 	if name, ok := o.Names[value]; ok {
 		return name
 	}

@@ -70,6 +70,8 @@ type Operation struct {
 	// Resets is the set of those that reset the session's variables.
 	Resets uint64
 	Point  bool // a single event without an end
+	// Sequence says that each start of the inline operation ends the one before.
+	Sequence bool
 }
 
 // Field returns the field of that capture name, or nil.
@@ -88,6 +90,10 @@ type Instance struct {
 	// MetricAttrs tell this instance from others in metrics, whose resource is
 	// the bridge itself: server.address, server.port and the like.
 	MetricAttrs []Attr
+	// Names are span names of inline operations, by operation and the entry's
+	// value, where each process has its own; a value that is not there gives no
+	// span.
+	Names map[string]map[uint64]string
 }
 
 // Directory knows the operations and processes that records refer to. It is

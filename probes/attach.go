@@ -96,6 +96,8 @@ func (s *Session) opConfig(profile *catalog.Profile, op *catalog.Operation, tier
 		Sample: sampleThreshold(s.cfg.Sample),
 	}
 	if op.Inline() {
+		// What a statement waited for is told whatever statements are left out.
+		c.MinNs = uint64(op.MinDuration)
 		c.IsInline = 1
 		c.Class = classOf(profile, op)
 	}
@@ -152,7 +154,7 @@ func bridgeOperation(profile *catalog.Profile, op *catalog.Operation, p *plan) *
 		Kind: op.Kind.Span(), SpanName: op.Span, HasText: where.Text != nil && p.missing[where.Text.Name] == "",
 		Dialect: profile.Dialect.SQL(),
 		Fields:  fields, Attrs: constants, Metric: op.Metric, Counter: op.Counter,
-		Inline: op.Inline(), Point: op.Point(),
+		Inline: op.Inline(), Point: op.Point(), Sequence: op.Sequence,
 		Names: op.Names, Executes: catalog.Mask(op.Executes), Prepares: catalog.Mask(op.Prepares),
 		Resets: catalog.Mask(op.Resets),
 	}

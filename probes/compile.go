@@ -52,6 +52,7 @@ const (
 	specNote        = 2
 	specLastNote    = 4
 	specAfterNote   = 8
+	specAnnounces   = 16
 )
 
 // noRegister is a number that no register has: the kernel side reads it as 0.
@@ -165,6 +166,9 @@ func siteSpec(probe *catalog.Probe, p *place) (bpf.ProgramsSpec, error) {
 	}
 	if probe.Last {
 		spec.Flags |= specLastNote
+	}
+	if probe.Announces {
+		spec.Flags |= specAnnounces
 	}
 	if probe.AfterNote {
 		spec.Flags |= specAfterNote

@@ -27,6 +27,9 @@ const (
 // nativeUint32 reads a number of at least four bytes as the kernel wrote it.
 func nativeUint32(b []byte) uint32 { return *(*uint32)(unsafe.Pointer(&b[0])) }
 
+// nativeUint64 does the same with eight bytes.
+func nativeUint64(b []byte) uint64 { return *(*uint64)(unsafe.Pointer(&b[0])) }
+
 // Next implements [bridge.Source]. It returns bridge.ErrIdle when no record
 // came for a tenth of a second, and counts records that cannot be decoded.
 func (s *Session) Next(r *bridge.Record) error {

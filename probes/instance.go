@@ -41,10 +41,34 @@ func (s *Session) learn(o *observed) {
 	if exe, err := s.files.executable(o.process); err == nil {
 		describeExecutable(in.Resource, o.process, exe, o.profile.Version)
 	}
+	in.Names = s.namesOf(o)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.instances[uint32(o.pid)] = in
 	s.evict()
+}
+
+// namesOf reads the tables of names that a profile speaks of.
+func (s *Session) namesOf(o *observed) map[string]map[uint64]string {
+	var all map[string]map[uint64]string
+	for _, op := range o.profile.Operations {
+		if op.NamesFrom == nil || !s.cfg.Detail.Includes(op.Detail) {
+			continue
+		}
+		exe, err := s.files.executable(o.process)
+		if err != nil {
+			return all
+		}
+		names, err := readNames(o.process, exe, op.NamesFrom)
+		if err != nil {
+			s.cfg.Logf("process %d (%s): names of %s: %v", o.pid, filepath.Base(o.exePath), op.Name, err)
+		}
+		if all == nil {
+			all = make(map[string]map[uint64]string)
+		}
+		all[op.Name] = names
+	}
+	return all
 }
 
 // evict forgets processes that ended a while ago. The caller holds the lock.

@@ -31,6 +31,9 @@ var forms = map[string]form{
 	"symbol": {
 		regexp.MustCompile(`^[A-Za-z_$][A-Za-z0-9_$.@]{0,999}$`),
 		"the exact name of a symbol"},
+	"pattern": {
+		regexp.MustCompile(`^[A-Za-z0-9_$*]{1,200}$`),
+		"the name of a variable, with * for any part"},
 	"keep": {
 		regexp.MustCompile(`^[^A-Z\x00-\x1f\x7f-\xff]{1,24}$`),
 		"1 to 24 characters of ASCII without capitals"},

@@ -46,6 +46,8 @@ type Operation struct {
 	Shields bool `yaml:"shields"`
 	// Span names of an inline operation by the integer that it captures; others have its span name.
 	Names map[uint64]string `yaml:"names" form:"line"`
+	// Where a process keeps the span names of an inline operation; values that are not found there give no span.
+	NamesFrom *NameTable `yaml:"names_from"`
 	// Names of the two parts into which the capture with the role boundary divides the operation.
 	Phases []string `yaml:"phases" jsonschema:"minItems=2,maxItems=2" form:"line"`
 	// Values of the start's condition that execute a statement prepared before, with the trace context of its preparation.
@@ -82,6 +84,20 @@ func (o *Operation) Recurses(t *Tier) bool {
 		return *t.Recursive
 	}
 	return o.Recursive
+}
+
+// NameTable says that a program has exported variables, each a structure with a
+// number and the name that belongs to it. They are read once for each process.
+type NameTable struct {
+	// At is the place in the profile.
+	At Where `yaml:"-"`
+
+	// Patterns for the names of the variables, with * for any part.
+	Variables []string `yaml:"variables" jsonschema:"required,minItems=1,maxItems=16" form:"pattern"`
+	// Offset of the number in the structure, which is a u32.
+	Number int `yaml:"number" jsonschema:"minimum=0,maximum=4096"`
+	// Offset of the pointer to the name, which ends with a NUL.
+	Name int `yaml:"name" jsonschema:"required,minimum=0,maximum=4096"`
 }
 
 // Duration is a length of time, in YAML as in "250ms" or "1m30s".

@@ -38,6 +38,8 @@ type Probe struct {
 	Args Args `yaml:"args"`
 	// What to read, by name.
 	Captures Captures `yaml:"capture"`
+	// Of a start, in a tier with follows: the operation begins here, if another start or an end follows.
+	Announces bool `yaml:"announces"`
 	// Of a note: an end with after_note ends the operation only once this one was hit.
 	Last bool `yaml:"last"`
 	// Of an end: it is none before the last note was hit.

@@ -17,6 +17,15 @@ import (
 // of the file. It reads whole symbol tables and keeps their names in memory. An
 // error says which sources could not be read; the others were.
 func (t *Table) Functions(yield func(Symbol) bool) error {
+	return t.list(func(e *elffile.Entry) bool { return e.Kind() == elf.STT_FUNC && t.image.isCode(e.Value) }, yield)
+}
+
+// Variables does the same with every variable.
+func (t *Table) Variables(yield func(Symbol) bool) error {
+	return t.list(func(e *elffile.Entry) bool { return e.Kind() == elf.STT_OBJECT && e.Value != 0 }, yield)
+}
+
+func (t *Table) list(wanted func(*elffile.Entry) bool, yield func(Symbol) bool) error {
 	type listed struct {
 		name    string
 		address uint64
@@ -28,7 +37,7 @@ func (t *Table) Functions(yield func(Symbol) bool) error {
 		if s.err == nil && more {
 			s.err = s.scan(s, nil, func(e *elffile.Entry) bool {
 				key := listed{e.Name, e.Value}
-				if e.Kind() != elf.STT_FUNC || !t.image.isCode(e.Value) || seen[key] {
+				if !wanted(e) || seen[key] {
 					return true
 				}
 				seen[key] = true
