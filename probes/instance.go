@@ -114,7 +114,7 @@ func (s *Session) Instance(tgid uint32) *bridge.Instance {
 func byName(*process, *catalog.Match) bool { return true }
 
 // describe makes the resource of a process, by OpenTelemetry's conventions for
-// service, process and host.
+// service, process, host, container and Kubernetes.
 func describe(p *process, service string, port int) *bridge.Instance {
 	host, err := os.Hostname()
 	if err != nil {
@@ -123,13 +123,10 @@ func describe(p *process, service string, port int) *bridge.Instance {
 	if service == "" {
 		service = "unknown_service:" + filepath.Base(p.exePath)
 	}
-	instanceID := host + ":" + strconv.Itoa(port)
-	if port == 0 {
-		instanceID = host + ":pid:" + strconv.Itoa(p.pid)
-	}
+	box := containerOfProcess(p.pid)
 	resource := &bridge.Resource{Attrs: []bridge.Attr{
 		bridge.String("service.name", service),
-		bridge.String("service.instance.id", instanceID),
+		bridge.String("service.instance.id", instanceID(host, p.pid, port, box)),
 		bridge.String("host.name", host),
 		bridge.String("os.type", "linux"),
 		bridge.Int("process.pid", int64(p.pid)),
@@ -139,11 +136,29 @@ func describe(p *process, service string, port int) *bridge.Instance {
 			bridge.String("process.executable.name", strings.ToValidUTF8(filepath.Base(p.exePath), "\uFFFD")),
 			bridge.String("process.executable.path", strings.ToValidUTF8(p.exePath, "\uFFFD")))
 	}
+	if vpid := namespacePID(p.pid); vpid != 0 {
+		resource.Attrs = append(resource.Attrs, bridge.Int("process.vpid", int64(vpid)))
+	}
+	resource.Attrs = append(resource.Attrs, box.attrs()...)
 	in := &bridge.Instance{Resource: resource, MetricAttrs: []bridge.Attr{bridge.String("server.address", host)}}
 	if port != 0 {
 		in.MetricAttrs = append(in.MetricAttrs, bridge.Int("server.port", int64(port)))
 	}
 	return in
+}
+
+// instanceID tells a process from all others of its service: by its port on the
+// host, and without one by its pid. Where ports are not the host's, two servers
+// can have the same: there the container's id, shortened as docker shortens it,
+// tells them apart.
+func instanceID(host string, pid, port int, box container) string {
+	switch {
+	case port == 0 || ownNetwork(pid) && box.id == "":
+		return host + ":pid:" + strconv.Itoa(pid)
+	case ownNetwork(pid):
+		return host + ":" + box.id[:12] + ":" + strconv.Itoa(port)
+	}
+	return host + ":" + strconv.Itoa(port)
 }
 
 // describeExecutable adds what the executable and the memory behind its version
