@@ -30,6 +30,7 @@ type fileKey struct {
 type binary struct {
 	key     fileKey
 	path    string // as the process that it was found in sees it
+	overlay bool   // the inode that it has is not the one that probes hang on
 	file    *os.File
 	probes  *usdt.File
 	symbols *symbols.Table
@@ -85,7 +86,7 @@ func (c *files) add(f *os.File, path string, open symbols.Opener) (*binary, erro
 		f.Close()
 		return known, nil
 	}
-	b := &binary{key: key, path: path, file: f}
+	b := &binary{key: key, path: path, file: f, overlay: onOverlay(f)}
 	if err := b.read(); err != nil {
 		f.Close()
 		return nil, fmt.Errorf("read probes of %s: %w", path, err)

@@ -131,6 +131,7 @@ func (s *Session) reconcile() error {
 			errs = append(errs, s.settle(sv))
 		}
 	}
+	s.dropOverlays()
 	for _, o := range s.seen {
 		s.tell(o)
 	}
@@ -159,6 +160,9 @@ func (s *Session) want(o *observed) error {
 		}
 		key := servedKey(o.profile, op, p)
 		sv := s.served[key]
+		if sv == nil {
+			sv = s.reuse(key, o.profile, op, p)
+		}
 		if sv == nil {
 			if sv, err = s.newServed(o.profile, op, p); err != nil {
 				return err
@@ -218,10 +222,15 @@ func mentions(profile *catalog.Profile, path string) bool {
 }
 
 // retire detaches what no living process wants any more, if another tier has
-// taken its place. Otherwise it stays attached, so that a restarted server is
-// seen from its first statement.
+// taken its place, or if it was in a container, which never comes back. Otherwise
+// it stays attached, so that a restarted server is seen from its first statement.
 func (s *Session) retire(sv *served) error {
-	if len(sv.links) == 0 || !s.replaced(sv) {
+	switch {
+	case len(sv.links) == 0:
+		return nil
+	case sv.layered():
+		return sv.detach()
+	case !s.replaced(sv):
 		return nil
 	}
 	s.cfg.Logf("%s of %s is no longer seen by %s", sv.operation.Name, sv.profile.Name, sv.tier.Name)
@@ -290,6 +299,9 @@ func (s *Session) mustLimit(sv *served) bool {
 		if t.PID != 0 {
 			return true
 		}
+	}
+	if s.mayShareLayer(sv) {
+		return true
 	}
 	for pid, o := range s.seen {
 		if sv.pids[pid] {

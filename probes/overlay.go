@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package probes
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/spanbridge/spanbridge/probes/catalog"
+)
+
+// A file on overlayfs, as in most containers, has an inode of the overlay, while
+// the kernel hangs uprobes on the inode of the layer below: inode_operations are
+// followed to d_real_inode (fs/overlayfs, kernel/trace/bpf_trace.c). Containers
+// of one image share that one, so that each hit runs the probes of all of them.
+// Nothing tells from outside whether two such files are one below: a file that
+// was changed in its container keeps the inode number of the original. So
+// operations seen in them count the hits of their own processes only.
+
+// onOverlay reports whether a file is on overlayfs.
+func onOverlay(f *os.File) bool {
+	var st unix.Statfs_t
+	err := unix.Fstatfs(int(f.Fd()), &st)
+	return err == nil && uint32(st.Type) == unix.OVERLAYFS_SUPER_MAGIC
+}
+
+// layered reports whether some of the operation's probes are in a file on
+// overlayfs.
+func (sv *served) layered() bool {
+	for i := range sv.sites {
+		if sv.sites[i].file.overlay {
+			return true
+		}
+	}
+	return false
+}
+
+// mayShareLayer reports whether a probe of the operation may also be one of a
+// process in a container, which is counted by itself.
+func (s *Session) mayShareLayer(sv *served) bool {
+	if sv.layered() {
+		return true
+	}
+	for _, other := range s.served {
+		if other.operation == sv.operation && len(other.pids) > 0 && other.layered() {
+			return true
+		}
+	}
+	return false
+}
+
+// reuse gives an operation that was seen in a container that is gone to the
+// files of a new one: every start of a container makes new files, and numbers
+// of operations are few. It returns nil if there is none.
+func (s *Session) reuse(key string, profile *catalog.Profile, op *catalog.Operation, p *plan) *served {
+	for old, sv := range s.served {
+		if sv.profile != profile || sv.operation != op || sv.tier != p.tier || len(sv.sites) != len(p.sites) ||
+			len(sv.links) > 0 || len(sv.pids) > 0 || !sv.layered() {
+			continue
+		}
+		delete(s.served, old)
+		s.served[key] = sv
+		sv.sites, sv.misses = p.sites, p.misses
+		for i := range sv.sites {
+			sv.sites[i].spec.Op = sv.op
+		}
+		return sv
+	}
+	return nil
+}
+
+// dropOverlays closes the files of containers that are gone, which would keep
+// their file systems from being freed.
+func (s *Session) dropOverlays() {
+	used := make(map[*binary]bool)
+	for _, sv := range s.served {
+		for i := range sv.sites {
+			if len(sv.links) > 0 {
+				used[sv.sites[i].file] = true
+			}
+		}
+	}
+	for _, o := range s.seen {
+		for key := range o.files {
+			used[s.files.byKey[key]] = true
+		}
+	}
+	for key, b := range s.files.byKey {
+		if b.overlay && !used[b] {
+			b.file.Close()
+			delete(s.files.byKey, key)
+		}
+	}
+}
