@@ -71,10 +71,13 @@ func parseNamespacePID(status []byte) int {
 }
 
 // ownNetwork reports whether the ports of a process are not those of the host:
-// it is in another network namespace than the first process. Where that cannot
-// be known they count as the host's.
+// it is in another network namespace than the first process or, where that one
+// may not be looked at, than this one. What cannot be known counts as the host's.
 func ownNetwork(pid int) bool {
 	host, err := os.Readlink(procPath(1, "ns", "net"))
+	if err != nil {
+		host, err = os.Readlink("/proc/self/ns/net")
+	}
 	if err != nil {
 		return false
 	}
