@@ -169,17 +169,17 @@ func TestSampleThreshold(t *testing.T) {
 }
 
 func TestFiveByteNopsAreRefusedWhereTheyHarm(t *testing.T) {
-	old, current := &Session{kernel: 6<<16 | 12<<8}, &Session{kernel: kernel618}
-	if _, err := current.checkInstruction(usdt.Nop5); err == nil {
+	const old, current = 6<<16 | 12<<8, kernel618
+	if _, err := checkInstruction(current, usdt.Nop5); err == nil {
 		t.Error("accepted on Linux 6.18")
 	}
-	if cost, err := old.checkInstruction(usdt.Nop5); err != nil || cost != CostStepped {
+	if cost, err := checkInstruction(old, usdt.Nop5); err != nil || cost != CostStepped {
 		t.Errorf("on Linux 6.12: %v, %v", cost, err)
 	}
-	if cost, err := current.checkInstruction(usdt.Nop1); err != nil || cost != CostEmulated {
+	if cost, err := checkInstruction(current, usdt.Nop1); err != nil || cost != CostEmulated {
 		t.Errorf("one-byte nop: %v, %v", cost, err)
 	}
-	if _, err := current.checkInstruction(usdt.Nop10); err == nil {
+	if _, err := checkInstruction(current, usdt.Nop10); err == nil {
 		t.Error("a ten-byte nop was accepted")
 	}
 }

@@ -33,6 +33,17 @@ type SiteReport struct {
 // List returns the files of a target that have USDT probes: those of running
 // processes, with their libraries, or, where a path is not running, of the file.
 func List(t Target) ([]FileReport, error) {
+	var known files
+	defer known.close()
+	if _, err := known.addTarget(t); err != nil {
+		return nil, err
+	}
+	return known.report(), nil
+}
+
+// addTarget opens the files of a target and returns its processes: none where a
+// path is not running, whose file is opened instead.
+func (c *files) addTarget(t Target) ([]*process, error) {
 	pids, err := allProcesses()
 	if err != nil {
 		return nil, fmt.Errorf("list processes: %w", err)
@@ -40,35 +51,32 @@ func List(t Target) ([]FileReport, error) {
 	if t.PID != 0 {
 		pids = []int{t.PID}
 	}
-	var known files
-	defer known.close()
-	found := false
+	var found []*process
 	for _, pid := range pids {
 		p := readProcess(pid)
 		if p == nil || !t.matches(p) {
 			continue
 		}
-		found = true
-		if err := known.addProcess(p); err != nil {
+		found = append(found, p)
+		if err := c.addProcess(p); err != nil {
 			return nil, fmt.Errorf("look at process %d: %w", pid, explain(err))
 		}
 	}
-	if !found {
-		if _, err := os.Readlink(procPath(t.PID, "exe")); t.PID != 0 && os.IsPermission(err) {
-			return nil, fmt.Errorf("look at process %d: %w", t.PID, explain(err))
-		}
-		if t.Path == "" {
-			return nil, fmt.Errorf("no process %s is running", t)
-		}
-		f, err := openRegular(t.Path)
-		if err != nil {
-			return nil, err
-		}
-		if _, err := known.add(f, t.Path, openRegular); err != nil {
-			return nil, err
-		}
+	if len(found) > 0 {
+		return found, nil
 	}
-	return known.report(), nil
+	if _, err := os.Readlink(procPath(t.PID, "exe")); t.PID != 0 && os.IsPermission(err) {
+		return nil, fmt.Errorf("look at process %d: %w", t.PID, explain(err))
+	}
+	if t.Path == "" {
+		return nil, fmt.Errorf("no process %s is running", t)
+	}
+	f, err := openRegular(t.Path)
+	if err != nil {
+		return nil, err
+	}
+	_, err = c.add(f, t.Path, openRegular)
+	return nil, err
 }
 
 // addProcess opens everything that a process has mapped executable. Libraries

@@ -36,7 +36,7 @@ func (s *Session) load() error {
 	}
 	s.multi = multiErr == nil
 	spec, err := bpf.Spec(bpf.Settings{
-		TextHead: s.cfg.TextHead, RingBytes: s.cfg.RingBytes, Sites: 1024, Single: !s.multi,
+		TextHead: s.cfg.TextHead, RingBytes: s.cfg.RingBytes, Sites: maxSites, Single: !s.multi,
 	})
 	if err != nil {
 		return err

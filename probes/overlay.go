@@ -3,6 +3,7 @@
 package probes
 
 import (
+	"maps"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -56,7 +57,7 @@ func (s *Session) mayShareLayer(sv *served) bool {
 func (s *Session) reuse(key string, profile *catalog.Profile, op *catalog.Operation, p *plan) *served {
 	for old, sv := range s.served {
 		if sv.profile != profile || sv.operation != op || sv.tier != p.tier || len(sv.sites) != len(p.sites) ||
-			len(sv.links) > 0 || len(sv.pids) > 0 || !sv.layered() {
+			!maps.Equal(sv.missing, p.missing) || len(sv.links) > 0 || len(sv.pids) > 0 || !sv.layered() {
 			continue
 		}
 		delete(s.served, old)

@@ -225,7 +225,7 @@ func (t *tierPlan) resolveUSDT(file *binary, a catalog.Address, probe *catalog.P
 	var sites []site
 	for i := range found.Sites {
 		at := &found.Sites[i]
-		cost, err := t.session.checkInstruction(at.Instruction.Kind)
+		cost, err := checkInstruction(t.session.kernel, at.Instruction.Kind)
 		if err != nil {
 			return nil, fmt.Errorf("%s:%s at %#x of %s: %w", a.Provider, a.Name, at.Address, file.path, err)
 		}
@@ -243,13 +243,13 @@ const kernel618 = 6<<16 | 18<<8
 
 // checkInstruction refuses USDT sites at which the kernel would do harm. A
 // call in place of a five-byte nop overwrites the red zone of a leaf function
-// (Linux 6.18, arch/x86/kernel/uprobes.c).
-func (s *Session) checkInstruction(kind usdt.InstructionKind) (Cost, error) {
+// (Linux 6.18, arch/x86/kernel/uprobes.c). The kernel is a version code.
+func checkInstruction(kernel uint32, kind usdt.InstructionKind) (Cost, error) {
 	switch kind {
 	case usdt.Nop1:
 		return CostEmulated, nil
 	case usdt.Nop5:
-		if s.kernel >= kernel618 {
+		if kernel >= kernel618 {
 			return "", errors.New("a five-byte nop, whose probe would corrupt the stack of leaf functions on this kernel")
 		}
 		return CostStepped, nil

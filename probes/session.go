@@ -43,6 +43,9 @@ type Config struct {
 	Logf func(format string, args ...any)
 }
 
+// maxSites is how many probe sites can be attached at a time.
+const maxSites = 1024
+
 func (c *Config) setDefaults() {
 	if c.Detail == "" {
 		c.Detail = catalog.DetailQuery

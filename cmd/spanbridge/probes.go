@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -37,7 +38,31 @@ func probesCommand() *cobra.Command {
 		},
 	}
 	list.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.AddCommand(list)
+	generate := &cobra.Command{
+		Use: "generate NAME|PID|PATH", Short: "Print a profile to start from, made of the USDT probes", Args: exactArgs(1),
+		Long: `Print a profile to start from, made of the USDT probes of a program: of a running
+process with its libraries, or of a file. It can be run as it is; comments in it
+say what is left to do.`,
+		Example: `  spanbridge probes generate /usr/lib/postgresql/15/bin/postgres > my.yaml
+  spanbridge profiles check my.yaml
+  sudo spanbridge run --profile my.yaml --export console`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			target, err := probes.ParseTarget(args[0])
+			if err != nil {
+				return usageError("%v", err)
+			}
+			text, err := probes.Generate(target)
+			if errors.Is(err, probes.ErrNoProbes) {
+				return &exitError{exitMissing, err}
+			}
+			if err != nil {
+				return err
+			}
+			_, err = cmd.OutOrStdout().Write(text)
+			return err
+		},
+	}
+	cmd.AddCommand(list, generate)
 	return cmd
 }
 

@@ -65,8 +65,8 @@ func (w *writer) head(p *Program, omitted []string) {
 		name = word(p.Executables[0], '-', maxProfileName)
 	}
 	w.line("profile: my-%s", name)
-	if p.Version != "" {
-		w.line("# The version that this was made from. Keep it once you have seen it work.\ntested: [%s]", strconv.Quote(clip(p.Version, 100)))
+	if oneLine.MatchString(p.Version) && utf8.ValidString(p.Version) {
+		w.line("# The version that this was made from. Keep it once you have seen it work.\ntested: [%s]", strconv.Quote(p.Version))
 	} else {
 		w.line(`# tested: ["1.2.3"], the versions that you have seen it work with`)
 	}
@@ -162,6 +162,7 @@ var (
 	reserved = regexp.MustCompile(`^(?i:true|false|yes|no|on|off|null|y|n)$`)
 	// As in catalog.
 	executableName = regexp.MustCompile(`^[^/\x00-\x1f\x7f]{1,255}$`)
+	oneLine        = regexp.MustCompile(`^[^\x00-\x1f\x7f]{1,200}$`)
 )
 
 // scalar writes a text as YAML. A quoted Go string is one of YAML's too.
