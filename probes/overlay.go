@@ -51,24 +51,44 @@ func (s *Session) mayShareLayer(sv *served) bool {
 	return false
 }
 
-// reuse gives an operation that was seen in a container that is gone to the
-// files of a new one: every start of a container makes new files, and numbers
-// of operations are few. It returns nil if there is none.
-func (s *Session) reuse(key string, profile *catalog.Profile, op *catalog.Operation, p *plan) *served {
-	for old, sv := range s.served {
-		if sv.profile != profile || sv.operation != op || sv.tier != p.tier || len(sv.sites) != len(p.sites) ||
-			!maps.Equal(sv.missing, p.missing) || len(sv.links) > 0 || len(sv.pids) > 0 || !sv.layered() {
-			continue
-		}
-		delete(s.served, old)
-		s.served[key] = sv
-		sv.sites, sv.misses = p.sites, p.misses
-		for i := range sv.sites {
-			sv.sites[i].spec.Op = sv.op
-		}
+// idle reports whether the operation was seen in a container that is gone. Its
+// files may be closed, and the kernel may give their device number to others.
+func (sv *served) idle() bool { return len(sv.links) == 0 && len(sv.pids) == 0 && sv.layered() }
+
+// find returns what serves an operation in those files, or nil. An operation of
+// a container that is gone is given to the files of a new one: every start of a
+// container makes new files, and numbers of operations are few.
+func (s *Session) find(key string, profile *catalog.Profile, op *catalog.Operation, p *plan) *served {
+	if sv := s.served[key]; sv != nil && !sv.idle() {
 		return sv
 	}
+	if sv := s.served[key]; sv != nil && sv.fits(profile, op, p) {
+		sv.moveTo(p)
+		return sv
+	}
+	for old, sv := range s.served {
+		if sv.idle() && sv.fits(profile, op, p) {
+			delete(s.served, old)
+			s.served[key] = sv
+			sv.moveTo(p)
+			return sv
+		}
+	}
 	return nil
+}
+
+// fits reports whether the entry in the operation table and those of the sites
+// can serve another plan.
+func (sv *served) fits(profile *catalog.Profile, op *catalog.Operation, p *plan) bool {
+	return sv.profile == profile && sv.operation == op && sv.tier == p.tier &&
+		len(sv.sites) == len(p.sites) && maps.Equal(sv.missing, p.missing)
+}
+
+func (sv *served) moveTo(p *plan) {
+	sv.sites, sv.misses = p.sites, p.misses
+	for i := range sv.sites {
+		sv.sites[i].spec.Op = sv.op
+	}
 }
 
 // dropOverlays closes the files of containers that are gone, which would keep

@@ -159,10 +159,7 @@ func (s *Session) want(o *observed) error {
 			continue
 		}
 		key := servedKey(o.profile, op, p)
-		sv := s.served[key]
-		if sv == nil {
-			sv = s.reuse(key, o.profile, op, p)
-		}
+		sv := s.find(key, o.profile, op, p)
 		if sv == nil {
 			if sv, err = s.newServed(o.profile, op, p); err != nil {
 				return err
