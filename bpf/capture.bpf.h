@@ -152,12 +152,29 @@ static __always_inline bool is_traceparent(const struct ps_param *p)
 	return *(__u64 *)name == *(__u64 *)want && *(__u32 *)(name + 8) == *(__u32 *)(want + 8);
 }
 
+/*
+ * Returns where the server holds the value of the attribute, 0 if it is not
+ * among the first ones. A function of its own is verified once, not once for
+ * every way that leads to it.
+ */
+__noinline __u64 find_traceparent(__u64 array, __u64 n)
+{
+	struct ps_param p;
+
+	for (int i = 0; i < MAX_ATTRIBUTES; i++) {
+		if (i >= n || bpf_copy_from_user(&p, sizeof(p), (const void *)(array + i * sizeof(p))))
+			break;
+		if (is_traceparent(&p))
+			return p.value;
+	}
+	return 0;
+}
+
 static __always_inline void capture_attribute(struct hit *hit, const struct capture *c)
 {
 	struct event *event = hit->event;
-	__u64 array = 0, n = 0;
+	__u64 array = 0, n = 0, value;
 	__u32 slot = c->slot, offset;
-	struct ps_param p;
 
 	if (!event || slot >= MAX_STRINGS)
 		return;
@@ -167,17 +184,12 @@ static __always_inline void capture_attribute(struct hit *hit, const struct capt
 		mark(hit, EVENT_FAULT);
 		return;
 	}
-	for (int i = 0; i < MAX_ATTRIBUTES; i++) {
-		if (i >= n || bpf_copy_from_user(&p, sizeof(p), (const void *)(array + i * sizeof(p))))
-			return;
-		if (is_traceparent(&p))
-			break;
-		if (i == MAX_ATTRIBUTES - 1)
-			return;
-	}
+	value = find_traceparent(array, n);
+	if (!value)
+		return;
 	offset = event->used;
 	if (offset > DATA_SIZE - MAX_STRING - MAX_ENTRIES * sizeof(struct entry) ||
-	    bpf_copy_from_user(data_of(event) + offset, TRACEPARENT_SIZE, (const void *)p.value))
+	    bpf_copy_from_user(data_of(event) + offset, TRACEPARENT_SIZE, (const void *)value))
 		return;
 	event->strings[slot].offset = offset;
 	event->strings[slot].length = TRACEPARENT_SIZE;
@@ -324,11 +336,33 @@ static __always_inline void capture_last(struct hit *hit)
 		capture_text(hit, c);
 }
 
-/* Whether the text begins with a prefix in small letters. */
+struct prefix {
+	char text[PREFIX_SIZE];
+};
+
+/* Whether a text begins with a prefix in small letters. */
+__noinline int begins(const struct prefix *text, const struct prefix *prefix, __u32 length)
+{
+	if (!text || !prefix)
+		return 0;
+	for (int i = 0; i < PREFIX_SIZE; i++) {
+		char have = text->text[i];
+
+		if (i >= length)
+			break;
+		if (have >= 'A' && have <= 'Z')
+			have |= 0x20;
+		if (have != prefix->text[i])
+			return 0;
+	}
+	return 1;
+}
+
+/* Whether the operation's text begins with a prefix in small letters. */
 static __always_inline bool text_begins(struct hit *hit, const char *prefix, __u32 length)
 {
 	__u32 last = hit->spec->captures - 1;
-	char text[PREFIX_SIZE] = {};
+	struct prefix text = {};
 	const struct capture *c;
 	__u64 address = 0;
 
@@ -336,7 +370,7 @@ static __always_inline bool text_begins(struct hit *hit, const char *prefix, __u
 		__u32 offset = checked(hit->event)->text_offset;
 
 		if (offset > TEXT_LIMIT ||
-		    bpf_probe_read_kernel(text, sizeof(text), data_of(checked(hit->event)) + offset))
+		    bpf_probe_read_kernel(&text, sizeof(text), data_of(checked(hit->event)) + offset))
 			return false;
 	} else {
 		opaque(last);
@@ -345,20 +379,10 @@ static __always_inline bool text_begins(struct hit *hit, const char *prefix, __u
 		c = &hit->spec->capture[last];
 		if (c->type != CAPTURE_TEXT ||
 		    read_arg(&c->arg, &hit->thread->regs, hit->frame, &address) ||
-		    bpf_copy_from_user(text, sizeof(text), (const void *)address))
+		    bpf_copy_from_user(&text, sizeof(text), (const void *)address))
 			return false;
 	}
-	for (int i = 0; i < PREFIX_SIZE; i++) {
-		char have = text[i];
-
-		if (i >= length)
-			break;
-		if (have >= 'A' && have <= 'Z')
-			have |= 0x20;
-		if (have != prefix[i])
-			return false;
-	}
-	return true;
+	return begins(&text, (const struct prefix *)prefix, length);
 }
 
 #endif
