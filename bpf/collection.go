@@ -12,23 +12,28 @@ import (
 	"github.com/cilium/ebpf/btf"
 )
 
+// KernelTypes begins to read the kernel's types, which [Load] needs, and does
+// not wait for them.
+func KernelTypes() *btf.Cache {
+	types := btf.NewCache()
+	go types.Kernel() // an error comes again where they are used
+	return types
+}
+
 // Load creates the maps of the spec and loads its programs at the same time as
 // each other: the verifier takes longer for the two large ones than everything
 // else of a start, and it works for each in the thread that asks. The caller
-// owns the objects and closes them; after an error there are none.
-func Load(spec *ebpf.CollectionSpec, objects *ProgramsObjects) error {
-	// Kernel types are wanted soon, and read while the maps are created.
-	types := btf.NewCache()
-	go types.Kernel() // the error comes again where they are used
-
-	all := &ebpf.Collection{}
-	defer func() { all.Close() }() // closes what was not assigned
-	var err error
+// owns the objects and closes them; after an error there are none. The types
+// are those of [KernelTypes]. An error of the verifier wraps
+// [ebpf.VerifierError].
+func Load(spec *ebpf.CollectionSpec, types *btf.Cache, objects *ProgramsObjects) error {
 	withoutPrograms := *spec
 	withoutPrograms.Programs = nil
-	if all, err = ebpf.NewCollectionWithOptions(&withoutPrograms, ebpf.CollectionOptions{Cache: types}); err != nil {
-		return err
+	all, err := ebpf.NewCollectionWithOptions(&withoutPrograms, ebpf.CollectionOptions{Cache: types})
+	if err != nil {
+		return fmt.Errorf("create maps: %w", err)
 	}
+	defer all.Close() // closes what was not assigned
 	if all.Programs, err = loadPrograms(spec, all.Maps, types); err != nil {
 		return err
 	}

@@ -30,6 +30,7 @@ func (s *Session) load() error {
 	if _, err := os.Stat("/sys/kernel/btf/vmlinux"); err != nil {
 		return fmt.Errorf("%w: it has no BTF in /sys/kernel/btf/vmlinux; use a kernel built with CONFIG_DEBUG_INFO_BTF", ErrKernel)
 	}
+	types := bpf.KernelTypes()
 	multiErr := features.HaveBPFLinkUprobeMulti()
 	if errors.Is(multiErr, os.ErrPermission) {
 		return ErrPrivilege
@@ -41,7 +42,7 @@ func (s *Session) load() error {
 	if err != nil {
 		return err
 	}
-	if err := bpf.Load(spec, &s.objects); err != nil {
+	if err := bpf.Load(spec, types, &s.objects); err != nil {
 		return explainLoad(err)
 	}
 	if s.reader, err = ringbuf.NewReader(s.objects.Events); err != nil {

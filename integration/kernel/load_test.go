@@ -38,7 +38,7 @@ func settings() bpf.Settings {
 func load(t *testing.T, spec *ebpf.CollectionSpec) *bpf.ProgramsObjects {
 	t.Helper()
 	var objects bpf.ProgramsObjects
-	if err := spec.LoadAndAssign(&objects, nil); err != nil {
+	if err := bpf.Load(spec, bpf.KernelTypes(), &objects); err != nil {
 		var refused *ebpf.VerifierError
 		if errors.As(err, &refused) {
 			t.Fatalf("the verifier refuses: %+v", refused)
@@ -98,3 +98,29 @@ func TestKernelLoadsThePrograms(t *testing.T) {
 		})
 	}
 }
+
+func TestNothingIsLeftOfALoadThatIsRefused(t *testing.T) {
+	for name, spoil := range map[string]func(*ebpf.CollectionSpec){
+		"a map":                         func(spec *ebpf.CollectionSpec) { spec.Maps["events"].MaxEntries = 4097 },
+		"a large program":               func(spec *ebpf.CollectionSpec) { cutOff(spec.Programs["done"]) },
+		"one of several small programs": func(spec *ebpf.CollectionSpec) { cutOff(spec.Programs["point"]) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			spec, err := bpf.Spec(settings())
+			if err != nil {
+				t.Fatal(err)
+			}
+			spoil(spec)
+			var objects bpf.ProgramsObjects
+			if err := bpf.Load(spec, bpf.KernelTypes(), &objects); err == nil {
+				t.Error("it was not refused")
+			}
+			if objects != (bpf.ProgramsObjects{}) {
+				t.Errorf("left: %+v", objects)
+			}
+		})
+	}
+}
+
+// cutOff takes the end of a program, which the verifier refuses.
+func cutOff(p *ebpf.ProgramSpec) { p.Instructions = p.Instructions[:len(p.Instructions)-1] }
