@@ -36,11 +36,10 @@ func TestEveryProbeIsAttachedSoonAfterTheStart(t *testing.T) {
 	for _, server := range []struct {
 		name  string
 		start func(context.Context, ...servers.Option) (*servers.Server, error)
-		args  []string
 	}{
-		{"MariaDB 10.11", servers.StockMariaDB, nil},
-		{"MariaDB 11.8", servers.MariaDB118, nil},
-		{"MySQL 9.7", servers.MySQL, []string{"--profile", "testdata/startup.yaml"}},
+		{"MariaDB 10.11", servers.StockMariaDB},
+		{"MariaDB 11.8", servers.MariaDB118},
+		{"MySQL 9.7", servers.MySQL},
 	} {
 		t.Run(server.name, func(t *testing.T) {
 			s, err := server.start(t.Context())
@@ -53,7 +52,7 @@ func TestEveryProbeIsAttachedSoonAfterTheStart(t *testing.T) {
 				}
 			})
 			cache := t.TempDir()
-			timeStart(t, s.PID, cache, server.args) // reads what no page cache holds yet
+			timeStart(t, s.PID, cache) // reads what no page cache holds yet
 			for _, c := range []struct {
 				name  string
 				limit time.Duration
@@ -64,7 +63,7 @@ func TestEveryProbeIsAttachedSoonAfterTheStart(t *testing.T) {
 					if c.cold {
 						os.RemoveAll(filepath.Join(cache, "symbols"))
 					}
-					took = append(took, timeStart(t, s.PID, cache, server.args))
+					took = append(took, timeStart(t, s.PID, cache))
 				}
 				slices.Sort(took)
 				median := (took[starts/2-1] + took[starts/2]) / 2
@@ -78,7 +77,7 @@ func TestEveryProbeIsAttachedSoonAfterTheStart(t *testing.T) {
 }
 
 // timeStart starts spanbridge and returns how long its ready line took.
-func timeStart(t *testing.T, pid int, cache string, args []string) time.Duration {
+func timeStart(t *testing.T, pid int, cache string) time.Duration {
 	t.Helper()
 	path, err := bridgeBinary()
 	if err != nil {
@@ -90,8 +89,7 @@ func timeStart(t *testing.T, pid int, cache string, args []string) time.Duration
 	}
 	defer r.Close()
 	said := &lockedBuffer{}
-	args = append([]string{"run", "--target", strconv.Itoa(pid), "--export", "none", "--ready-fd", "3"}, args...)
-	cmd := exec.Command(path, args...)
+	cmd := exec.Command(path, "run", "--target", strconv.Itoa(pid), "--export", "none", "--ready-fd", "3")
 	cmd.Stderr, cmd.ExtraFiles = said, []*os.File{w}
 	cmd.Env = append(os.Environ(), "CACHE_DIRECTORY="+cache)
 	begin := time.Now()
