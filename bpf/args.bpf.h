@@ -20,9 +20,22 @@
  */
 #define opaque(variable) asm volatile("" : "+r"(variable))
 
+/* A pointer that was read at this hit: other captures may go through it too. */
+struct passed {
+	__u64 at, value;
+};
+
+#define NUM_PASSED 4 /* a power of two */
+
 struct regs {
 	__u64 r[NUM_REGS];
+	struct passed passed[NUM_PASSED];
 };
+
+static __always_inline struct passed *passed_at(struct regs *regs, __u64 address)
+{
+	return &regs->passed[(address ^ address >> 7) >> 3 & (NUM_PASSED - 1)];
+}
 
 /* Why an open operation may turn out not to exist. */
 enum tentative {
@@ -115,9 +128,10 @@ static __always_inline __u64 extend(__u64 value, __u32 size, bool is_signed)
  * Returns 0, or a negative error number if user memory could not be read. Saved
  * values are those of the operation's frame, or NULL where there is none yet.
  */
-__noinline int read_arg(const struct arg *arg, const struct regs *regs, const struct frame *saved,
+__noinline int read_arg(const struct arg *arg, struct regs *regs, const struct frame *saved,
 			__u64 *value)
 {
+	struct passed *passed;
 	__u32 loads, size;
 	__u64 v, address;
 	int err;
@@ -158,9 +172,22 @@ __noinline int read_arg(const struct arg *arg, const struct regs *regs, const st
 			*value = 0;
 			return 0;
 		}
-		err = read_user(&v, i + 1 == loads ? size : 8, v + arg->offsets[i]);
-		if (err)
-			return err;
+		address = v + arg->offsets[i];
+		if (i + 1 == loads) {
+			err = read_user(&v, size, address);
+			if (err)
+				return err;
+			break;
+		}
+		passed = passed_at(regs, address);
+		if (passed->at != address) {
+			err = read_user(&v, 8, address);
+			if (err)
+				return err;
+			passed->at = address;
+			passed->value = v;
+		}
+		v = passed->value;
 	}
 	v = extend(v, size, arg->is_signed);
 	*value = v && arg->add ? v + arg->add : v;

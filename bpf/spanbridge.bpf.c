@@ -73,7 +73,7 @@ static __always_inline const struct op_config *config_of(__u32 op)
 }
 
 /* Reads the guard; false if its value does not open the operation. */
-static __always_inline bool guard(const struct spec *spec, const struct regs *regs, __u64 *value)
+static __always_inline bool guard(const struct spec *spec, struct regs *regs, __u64 *value)
 {
 	*value = 64;
 	if (!spec->when)
@@ -445,7 +445,7 @@ static __always_inline int on_done(struct pt_regs *ctx)
 static __always_inline int on_point(struct pt_regs *ctx)
 {
 	const struct spec *spec = spec_of(ctx);
-	struct regs regs;
+	struct regs regs = {};
 	__u64 value;
 
 	if (!spec)

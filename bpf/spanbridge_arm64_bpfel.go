@@ -207,8 +207,13 @@ type ProgramsThread struct {
 		Values    [16]uint64
 	}
 	Regs struct {
-		_ structs.HostLayout
-		R [33]uint64
+		_      structs.HostLayout
+		R      [33]uint64
+		Passed [4]struct {
+			_     structs.HostLayout
+			At    uint64
+			Value uint64
+		}
 	}
 }
 

@@ -196,6 +196,8 @@ __noinline int abandon(struct thread *thread)
 static __always_inline void begin_hit(struct thread *thread, struct pt_regs *ctx)
 {
 	copy_regs(&thread->regs, ctx);
+	for (int i = 0; i < NUM_PASSED; i++)
+		thread->regs.passed[i].at = 0;
 	thread->real_start_ns = 0;
 }
 

@@ -193,23 +193,30 @@ func siteSpec(probe *catalog.Probe, p *place) (bpf.ProgramsSpec, error) {
 }
 
 // ordered puts captures in the order in which they are read: what decides
-// whether a record is sent, first what others depend on, then the rest; last the
-// text, which takes the rest of the buffer.
+// whether a record is sent, then the rest, each behind what it depends on; last
+// the text, which takes the rest of the buffer.
 func ordered(captures catalog.Captures, roles *catalog.Roles) catalog.Captures {
+	decides := func(c *catalog.Capture) bool { return roleOf(c.Name, roles) != roleNone }
+	// What others depend on, and whether a decision does.
 	conditions := make(map[string]bool)
 	for _, c := range captures {
-		conditions[c.If] = true
+		if c.If != "" {
+			conditions[c.If] = conditions[c.If] || decides(c)
+		}
 	}
 	rank := func(c *catalog.Capture) int {
+		decisive, isCondition := conditions[c.Name]
 		switch {
 		case c.Type == catalog.TypeSQL:
-			return 3
-		case conditions[c.Name]:
+			return 4
+		case decisive:
 			return 0
-		case roleOf(c.Name, roles) != roleNone:
+		case decides(c):
 			return 1
+		case isCondition:
+			return 2
 		}
-		return 2
+		return 3
 	}
 	sorted := slices.Clone(captures)
 	slices.SortStableFunc(sorted, func(a, b *catalog.Capture) int { return cmp.Compare(rank(a), rank(b)) })
@@ -232,7 +239,7 @@ func (p *place) capture(probe *catalog.Probe, c *catalog.Capture) (bpf.ProgramsC
 	if err != nil {
 		return out, err
 	}
-	if arg, err = behind(arg, c); err != nil {
+	if arg, err = behind(arg, c.Offsets, c.Type); err != nil {
 		return out, err
 	}
 	if c.If != "" {
@@ -321,22 +328,28 @@ func (p *place) path(probe *catalog.Probe, name string) (arg bpf.ProgramsArg, eq
 }
 
 func (p *place) length(probe *catalog.Probe, l *catalog.Length) (bpf.ProgramsArg, error) {
+	var arg bpf.ProgramsArg
+	var err error
 	if l.Arg != nil {
-		return p.arg(*l.Arg)
+		arg, err = p.arg(*l.Arg)
+	} else {
+		arg, _, err = p.path(probe, l.Path)
 	}
-	arg, _, err := p.path(probe, l.Path)
-	return arg, err
+	if err != nil {
+		return arg, err
+	}
+	return behind(arg, l.Offsets, l.Type)
 }
 
 // behind adds the loads that the profile asks for.
-func behind(arg bpf.ProgramsArg, c *catalog.Capture) (bpf.ProgramsArg, error) {
-	if len(c.Offsets) == 0 {
+func behind(arg bpf.ProgramsArg, offsets []int, t catalog.Type) (bpf.ProgramsArg, error) {
+	if len(offsets) == 0 {
 		return arg, nil
 	}
-	if int(arg.Loads)+len(c.Offsets) > bpf.MaxLoads {
+	if int(arg.Loads)+len(offsets) > bpf.MaxLoads {
 		return arg, fmt.Errorf("more than %d loads", bpf.MaxLoads)
 	}
-	for i, offset := range c.Offsets {
+	for i, offset := range offsets {
 		sum := offset
 		if i == 0 {
 			sum += int(arg.Add)
@@ -346,9 +359,9 @@ func behind(arg bpf.ProgramsArg, c *catalog.Capture) (bpf.ProgramsArg, error) {
 		arg.Loads++
 	}
 	arg.Size, arg.IsSigned = 8, 0
-	if c.Type.Integer() {
-		arg.Size = uint8(c.Type.Bytes())
-		if c.Type.Signed() {
+	if t.Integer() {
+		arg.Size = uint8(t.Bytes())
+		if t.Signed() {
 			arg.IsSigned = 1
 		}
 	}

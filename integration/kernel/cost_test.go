@@ -55,10 +55,46 @@ operations:
             text: {arg: 4, type: sql, length: {arg: 5}}
 `
 
+// The captures of MySQL's tier uprobe: at the start the command and whether there
+// are query attributes, at the end 12 values behind the pointers of a session.
+const sessionProfile = `
+profile: fixture
+match: {executables: [fixture]}
+system: mysql
+dialect: mysql
+operations:
+  query:
+    keep: set @traceparent
+    tiers:
+      - tier: usdt
+        follows: true
+        start:
+          probe: usdt:exe:fixture:command__start
+          when: {arg: 2, type: u32, in: [3, 23]}
+          capture:
+            command: {arg: 2, type: u32}
+            context: {arg: 1, type: traceparent}
+        done:
+          probe: usdt:exe:fixture:command__done
+          capture:
+            connection: {arg: 0, type: u64, offsets: [0]}
+            namespace: {arg: 0, type: string, max: 256, offsets: [24]}
+            user: {arg: 0, type: string, max: 128, offsets: [8, 0]}
+            address: {arg: 0, type: string, offsets: [8, 8]}
+            status: {arg: 0, type: u32, offsets: [16, 0], equals: 3}
+            error: {arg: 0, type: u32, offsets: [16, 4], if: status}
+            ok: {arg: 0, type: u32, offsets: [16, 0], equals: 1}
+            affected: {arg: 0, type: u64, offsets: [16, 8], if: ok}
+            sent: {arg: 0, type: u64, offsets: [48]}
+            examined: {arg: 0, type: u64, offsets: [56]}
+            text: {arg: 0, type: sql, offsets: [32], length: {arg: 0, offsets: [40]}}
+`
+
 // method is one way to watch a copy of the fixture, which keeps the probes of
 // one method from those of another.
 type method struct {
 	name    string
+	kind    string // of the statements that the fixture fires
 	attach  func(testing.TB, *fixture)
 	fixture *fixture
 	ns      []float64 // of a pair of start and done, by slice
@@ -66,7 +102,7 @@ type method struct {
 
 func (m *method) slice(t testing.TB, pairs int) {
 	t.Helper()
-	ns, err := strconv.ParseFloat(m.fixture.do(strconv.Itoa(pairs)), 64)
+	ns, err := strconv.ParseFloat(m.fixture.do(m.kind+strconv.Itoa(pairs)), 64)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +134,7 @@ func attachEmpty(t testing.TB, f *fixture) {
 		t.Fatal(err)
 	}
 	var o link.UprobeMultiOptions
-	for _, name := range []string{"query__start", "query__done"} {
+	for _, name := range []string{"query__start", "query__done", "command__start", "command__done"} {
 		for _, site := range found.Find("fixture", name).Sites {
 			o.Addresses = append(o.Addresses, site.Offset)
 		}
@@ -111,9 +147,9 @@ func attachEmpty(t testing.TB, f *fixture) {
 }
 
 // attachBridge attaches the programs, and reads what they send.
-func attachBridge(cfg probes.Config) func(testing.TB, *fixture) {
+func attachBridge(profile string, cfg probes.Config) func(testing.TB, *fixture) {
 	return func(t testing.TB, f *fixture) {
-		o := observe(t, f, costProfile, cfg)
+		o := observe(t, f, profile, cfg)
 		var reader sync.WaitGroup
 		reader.Go(func() {
 			var r bridge.Record
@@ -167,7 +203,7 @@ func attachBpftrace(t testing.TB, f *fixture) {
 		cmd.Wait()
 	})
 	probed := func() bool {
-		before, after := f.do("1000"), f.do("1000")
+		before, after := f.do("p1000"), f.do("p1000")
 		a, _ := strconv.ParseFloat(before, 64)
 		b, _ := strconv.ParseFloat(after, 64)
 		return min(a, b) > 300
@@ -184,13 +220,15 @@ func TestKernelCost(t *testing.T) {
 		t.Fatal(err)
 	}
 	methods := []*method{
-		{name: "no probe", attach: func(testing.TB, *fixture) {}},
-		{name: "empty programs", attach: attachEmpty},
-		{name: "spanbridge, nothing sent", attach: attachBridge(probes.Config{MinDuration: 1 << 40})},
-		{name: "spanbridge", attach: attachBridge(probes.Config{})},
+		{name: "no probe", kind: "p", attach: func(testing.TB, *fixture) {}},
+		{name: "empty programs", kind: "p", attach: attachEmpty},
+		{name: "spanbridge, nothing sent", kind: "p", attach: attachBridge(costProfile, probes.Config{MinDuration: 1 << 40})},
+		{name: "spanbridge", kind: "p", attach: attachBridge(costProfile, probes.Config{})},
+		{name: "session, nothing sent", kind: "s", attach: attachBridge(sessionProfile, probes.Config{MinDuration: 1 << 40})},
+		{name: "session", kind: "s", attach: attachBridge(sessionProfile, probes.Config{})},
 	}
 	if _, err := exec.LookPath("bpftrace"); err == nil {
-		methods = append(methods, &method{name: "bpftrace", attach: attachBpftrace})
+		methods = append(methods, &method{name: "bpftrace", kind: "p", attach: attachBpftrace})
 	}
 	for _, m := range methods {
 		path := filepath.Join(t.TempDir(), "fixture")
@@ -199,7 +237,7 @@ func TestKernelCost(t *testing.T) {
 		}
 		m.fixture = startFixture(t, path)
 		m.attach(t, m.fixture)
-		m.fixture.do("2000") // the thread's storage is made, and pages are faulted in
+		m.fixture.do(m.kind + "2000") // the thread's storage is made, and pages are faulted in
 	}
 	const rounds, pairs = 300, 1000
 	for range rounds {

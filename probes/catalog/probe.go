@@ -171,6 +171,8 @@ type Length struct {
 	Arg *int `yaml:"arg" jsonschema:"minimum=0,maximum=11"`
 	// Name of the path that leads to it.
 	Path string `yaml:"path" form:"capture"`
+	// Further pointer loads, each with its offset in bytes.
+	Offsets []int `yaml:"offsets" jsonschema:"minItems=1,maxItems=4,minimum=-1048576,maximum=1048576"`
 	// Type of the value; by default u64.
 	Type Type `yaml:"type" jsonschema:"enum=u32,enum=u64"`
 }
