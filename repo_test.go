@@ -53,6 +53,9 @@ var walk = sync.OnceValues(func() (all []string, err error) {
 		if err != nil {
 			return err
 		}
+		if entry.Name() == ".git" && !entry.IsDir() {
+			return nil // of a work tree: where its repository is
+		}
 		if !entry.IsDir() {
 			all = append(all, filepath.ToSlash(name))
 			return nil

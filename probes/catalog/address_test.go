@@ -24,6 +24,8 @@ func TestParseAddress(t *testing.T) {
 			Address{Kind: Uprobe, Path: "exe", Symbol: "_Z18log_slow_statementP3THD"}},
 		{"a uprobe with a hexadecimal offset", "uprobe:/usr/sbin/mysqld:f+0x10",
 			Address{Kind: Uprobe, Path: "/usr/sbin/mysqld", Symbol: "f", Offset: 16}},
+		{"the return of a function", "uretprobe:exe:_Z1fv",
+			Address{Kind: Uretprobe, Path: "exe", Symbol: "_Z1fv"}},
 		{"a uprobe with a decimal offset", "uprobe:libpq.so*:PQexec+4",
 			Address{Kind: Uprobe, Path: "libpq.so*", Symbol: "PQexec", Offset: 4}},
 	} {
@@ -46,9 +48,11 @@ func TestParseAddress(t *testing.T) {
 func TestParseAddressRefuses(t *testing.T) {
 	for _, tc := range []struct{ name, in, want string }{
 		{"nothing", "", "want usdt:PATH:PROVIDER:NAME or uprobe:PATH:SYMBOL[+OFFSET]"},
-		{"a kind of a later version", "uretprobe:exe:main", "uretprobe probes are not supported in this version"},
+		{"a kind of a later version", "fentry:vfs_read", "fentry probes are not supported in this version"},
+		{"the return from the middle of a function", "uretprobe:exe:main+4", "a function returns as a whole"},
+		{"a return without symbol", "uretprobe:main", "want uretprobe:PATH:SYMBOL"},
 		{"a kernel probe", "kprobe:vfs_read", "kprobe probes are not supported in this version"},
-		{"a mistyped kind", "usd:exe:a:b", `unknown kind "usd", want usdt or uprobe, did you mean "usdt"?`},
+		{"a mistyped kind", "usd:exe:a:b", `unknown kind "usd", want usdt, uprobe or uretprobe, did you mean "usdt"?`},
 		{"a USDT probe without provider", "usdt:exe:query__start", "want usdt:PATH:PROVIDER:NAME"},
 		{"an empty provider", "usdt:exe::query__start", "empty provider or name"},
 		{"an empty name", "usdt:exe:mysql:", "empty provider or name"},
@@ -101,7 +105,7 @@ func TestAddressPathSaysWhereToLook(t *testing.T) {
 
 func FuzzParseAddress(f *testing.F) {
 	for _, seed := range []string{
-		"usdt:exe:mysql:query__start", "usdt:/a:b:c:d", "uprobe:exe:_Z1fv+0x10", "uprobe:lib*.so.[0-9]:f",
+		"usdt:exe:mysql:query__start", "usdt:/a:b:c:d", "uprobe:exe:_Z1fv+0x10", "uretprobe:exe:f", "uprobe:lib*.so.[0-9]:f",
 		"kprobe:f", "uprobe:exe:a+", "usdt:::", "uprobe:exe:a+0", "uprobe:exe:a+0b1_0",
 	} {
 		f.Add(seed)

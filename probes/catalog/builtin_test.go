@@ -49,9 +49,18 @@ func TestBuiltinProfilesAreValid(t *testing.T) {
 }
 
 // TestBuiltinProfilesReadAsMeant holds what the profiles come to against a
-// golden, as a second pair of eyes on every change.
+// golden, as a second pair of eyes on every change; with them one that uses
+// every way to a value.
 func TestBuiltinProfilesReadAsMeant(t *testing.T) {
-	for _, p := range Builtin() {
+	data, err := os.ReadFile("testdata/valid_paths.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	paths, err := Parse("valid_paths.yaml", data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range append(Builtin(), paths) {
 		t.Run(p.Name, func(t *testing.T) {
 			golden := "testdata/" + p.Name + ".golden"
 			got := outline(p)
@@ -73,33 +82,65 @@ func TestBuiltinProfilesReadAsMeant(t *testing.T) {
 
 func outline(p *Profile) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %v system=%s dialect=%s service=%s\n", p.Name, p.Match.Executables, p.System, p.Dialect, p.Service)
+	fmt.Fprintf(&b, "%s: %v system=%s dialect=%s service=%s exports=%s lacks=%s\n", p.Name, p.Match.Executables, p.System, p.Dialect,
+		p.Service, p.Match.Exports, p.Match.Lacks)
+	for _, path := range p.Paths {
+		for _, w := range path.Ways {
+			fmt.Fprintf(&b, "path %s of %s by %v %s%s%s%s%s argument=%d result=%d out=%v address=%v take=%d skip=%d\n", path.Name, w.Of,
+				w.functions(), w.Getter, w.Predicate, w.Setter, w.Call, w.In, w.Argument, w.Result, w.Out, w.Address, w.Take, w.Skip)
+		}
+	}
 	for _, op := range p.Operations {
 		fmt.Fprintf(&b, "%s: %s %q detail=%s parent=%s metric=%s counter=%s\n", op.Name, op.Kind, op.Span, op.Detail, op.Parent, op.Metric, op.Counter)
-		r := op.Roles
-		fmt.Fprintf(&b, "  roles: text=%s namespace=%s failed=%s error=%s start=%s\n", r.Text, r.Namespace, r.Failed, r.Error, r.Start)
+		fmt.Fprintf(&b, "  sequence=%v shields=%v names=%v phases=%q executes=%v prepares=%v resets=%v keep=%q\n", op.Sequence, op.Shields,
+			op.Names, op.Phases, op.Executes, op.Prepares, op.Resets, op.Keep)
+		b.WriteString("  roles:")
+		for _, r := range op.Roles.all() {
+			fmt.Fprintf(&b, " %s=%s", r.key, *r.name)
+		}
+		b.WriteByte('\n')
 		for _, a := range op.Attributes {
 			fmt.Fprintf(&b, "  %s = %s omit_zero=%v names=%v\n", a.Key, a.Capture, a.OmitZero, a.Names)
 		}
 		for _, tier := range op.Tiers {
-			fmt.Fprintf(&b, "  tier %s: recursive=%v lacks=%q\n", tier.Name, op.Recurses(tier), tier.Lacks)
-			for _, probe := range tier.Probes() {
-				fmt.Fprintf(&b, "    %v", probe.Addresses)
-				if probe.When != nil {
-					fmt.Fprintf(&b, " when arg%d:%s in %v", probe.When.Arg, probe.When.Type, probe.When.In)
-				}
-				for _, c := range probe.Captures {
-					fmt.Fprintf(&b, " %s=arg%d:%s", c.Name, c.Arg, c.Type)
-					if c.Length != nil {
-						fmt.Fprintf(&b, "[arg%d:%s]", c.Length.Arg, c.Length.Type)
-					}
-					if len(c.When) > 0 {
-						fmt.Fprintf(&b, "if%v", c.When)
-					}
-				}
-				b.WriteByte('\n')
+			fmt.Fprintf(&b, "  tier %s: detail=%s recursive=%v follows=%v lacks=%q\n", tier.Name, tier.Detail, op.Recurses(tier), tier.Follows, tier.Lacks)
+			for _, r := range tier.Requires {
+				fmt.Fprintf(&b, "    requires %s:%s %q\n", r.Variable, r.Type, r.Mend)
+			}
+			for _, s := range tier.sites() {
+				outlineProbe(&b, s)
 			}
 		}
 	}
 	return b.String()
+}
+
+func outlineProbe(b *strings.Builder, s site) {
+	fmt.Fprintf(b, "    %s %v detail=%s last=%v after_note=%v", s.part, s.Addresses, s.Detail, s.Last, s.AfterNote)
+	if s.When != nil {
+		fmt.Fprintf(b, " when arg%d:%s in %v", s.When.Arg, s.When.Type, s.When.In)
+	}
+	for _, arg := range s.Args {
+		fmt.Fprintf(b, " %s=arg%d", arg.Name, arg.Number)
+	}
+	b.WriteByte('\n')
+	for _, c := range s.Captures {
+		fmt.Fprintf(b, "      %s:%s = %s", c.Name, c.Type, strings.Join(c.sources(), "+"))
+		if c.Arg != nil {
+			fmt.Fprintf(b, " %d", *c.Arg)
+		}
+		fmt.Fprintf(b, " %s%s", c.Path, c.Variable)
+		if c.Constant != nil {
+			fmt.Fprintf(b, " %d", *c.Constant)
+		}
+		if l := c.Length; l != nil && l.Arg != nil {
+			fmt.Fprintf(b, " length=arg%d:%s", *l.Arg, l.Type)
+		} else if l != nil {
+			fmt.Fprintf(b, " length=%s:%s", l.Path, l.Type)
+		}
+		if c.Equals != nil {
+			fmt.Fprintf(b, " equals=%d", *c.Equals)
+		}
+		fmt.Fprintf(b, " max=%d offsets=%v when=%v if=%s first=%v needs=%s\n", c.Max, c.Offsets, c.When, c.If, c.First, c.Needs)
+	}
 }

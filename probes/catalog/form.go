@@ -35,7 +35,7 @@ var forms = map[string]form{
 		regexp.MustCompile(`^[A-Za-z0-9_$*]{1,200}$`),
 		"the name of a variable, with * for any part"},
 	"keep": {
-		regexp.MustCompile(`^[^A-Z\x00-\x1f\x7f-\xff]{1,24}$`),
+		regexp.MustCompile("^[ -@[-~]{1,24}$"),
 		"1 to 24 characters of ASCII without capitals"},
 	"tier": {
 		regexp.MustCompile(`^[a-z][a-z0-9_-]{0,31}$`),

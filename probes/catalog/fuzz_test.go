@@ -79,12 +79,18 @@ func checkProfile(t *testing.T, p *Profile) {
 			if op.Inline() && (len(s.Strings) > 0 || s.Text != nil) {
 				t.Errorf("%s, tier %s: an inline operation with text", op.Name, tier.Name)
 			}
-			if point := len(tier.Point) > 0; point == (len(tier.Start) > 0) || point == (len(tier.Done) > 0) {
+			ends := len(tier.Done) > 0 || op.Sequence
+			if point := len(tier.Point) > 0; point == (len(tier.Start) > 0) || point == ends {
 				t.Errorf("%s, tier %s: %d start, %d done, %d point", op.Name, tier.Name, len(tier.Start), len(tier.Done), len(tier.Point))
 			}
 			for _, probe := range tier.Probes() {
 				if len(probe.Addresses) == 0 || probe.Addresses[0] == (Address{}) {
 					t.Errorf("%s, tier %s: a probe without address", op.Name, tier.Name)
+				}
+				for _, c := range probe.Captures {
+					if len(c.sources()) != 1 || c.Path != "" && p.Paths.Find(c.Path) == nil {
+						t.Errorf("%s, tier %s: capture %s begins at %v", op.Name, tier.Name, c.Name, c.sources())
+					}
 				}
 			}
 		}

@@ -110,7 +110,7 @@ func (p *Probe) setDefaults() {
 		case TypeString:
 			c.Max = cmp.Or(c.Max, DefaultStringBytes)
 		case TypeTraceparent:
-			c.Max = DefaultStringBytes
+			c.Max = TraceparentBytes
 		}
 		if c.Length != nil {
 			c.Length.Type = cmp.Or(c.Length.Type, TypeU64)

@@ -145,7 +145,7 @@ func TestParseReadsEveryPartOfTheFormat(t *testing.T) {
 		{"condition", second.Start[0].When.Mask(), uint64(1<<3 | 1<<23)},
 		{"condition of a capture", text.WhenMask(), uint64(1 << 3)},
 		{"no condition of a capture", second.Start[0].Captures.Find("command").WhenMask(), uint64(0)},
-		{"length", [...]any{text.Length.Arg, text.Length.Type}, [...]any{3, TypeU32}},
+		{"length", [...]any{*text.Length.Arg, text.Length.Type}, [...]any{3, TypeU32}},
 		{"length by default", first.Start[0].Captures.Find("text").Length.Type, TypeU64},
 		{"offsets", second.Done[0].Captures.Find("user").Offsets, []int{8, -16}},
 		{"longest string", second.Done[0].Captures.Find("user").Max, 256},
@@ -276,7 +276,7 @@ func TestLoadSaysWhatIsWrong(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tc := range []struct{ name, load, want string }{
-		{"a mistyped name", "maria-db", `no such built-in profile (demo, mariadb) and no path of a .yaml file, did you mean "mariadb"?`},
+		{"a mistyped name", "maria-db", `no such built-in profile (demo, mariadb, mysql) and no path of a .yaml file, did you mean "mariadb"?`},
 		{"a path that climbs out of the built-in ones", "../catalog/demo", "no such file"},
 		{"a missing file", "/nowhere/x.yaml", "no such file"},
 		{"a folder", dir + "/", "not a regular file"},

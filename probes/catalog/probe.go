@@ -18,6 +18,9 @@ const (
 
 	// DefaultStringBytes is the length of a string capture without max.
 	DefaultStringBytes = 64
+	// TraceparentBytes is the length of a traceparent capture, with its NUL
+	// (https://www.w3.org/TR/trace-context/#traceparent-header).
+	TraceparentBytes = 56
 )
 
 // Probes are probes of which each one counts. In YAML a single probe needs no list.
@@ -148,7 +151,7 @@ type Capture struct {
 	Offsets []int `yaml:"offsets" jsonschema:"minItems=1,maxItems=4,minimum=-1048576,maximum=1048576"`
 	// Read only when the probe's condition met one of these values.
 	When []int `yaml:"when" jsonschema:"minItems=1,maxItems=64,minimum=0,maximum=63"`
-	// Read only if this integer capture of the same probe, or of an earlier one, is not 0.
+	// Read only if this integer capture, of the same probe or of one before it, is not 0.
 	If string `yaml:"if" form:"capture"`
 	// Of an integer: keep the first one that is not 0.
 	First bool `yaml:"first"`

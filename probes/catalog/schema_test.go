@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -53,7 +54,7 @@ func generateSchema(t testing.TB) []byte {
 	root := r.Reflect(&Profile{})
 	root.ID = schemaID
 	root.Title = "spanbridge profile"
-	for _, part := range []any{&Operation{}, &Tier{}, &Probe{}, &Capture{}, &Attribute{}} {
+	for _, part := range []any{&Operation{}, &Tier{}, &Probe{}, &Capture{}, &Attribute{}, &Way{}} {
 		for name, definition := range r.Reflect(part).Definitions {
 			root.Definitions[name] = definition
 		}
@@ -74,7 +75,7 @@ func structs() []reflect.Type {
 		reflect.TypeFor[Profile](), reflect.TypeFor[Match](), reflect.TypeFor[Operation](),
 		reflect.TypeFor[Roles](), reflect.TypeFor[Tier](), reflect.TypeFor[Probe](),
 		reflect.TypeFor[Condition](), reflect.TypeFor[Capture](), reflect.TypeFor[Length](),
-		reflect.TypeFor[Attribute](),
+		reflect.TypeFor[Attribute](), reflect.TypeFor[Way](), reflect.TypeFor[Requirement](),
 	}
 }
 
@@ -88,6 +89,10 @@ func shapes(t reflect.Type) *jsonschema.Schema {
 		return s
 	case reflect.TypeFor[Captures]():
 		return keyed("capture", ref("Capture"))
+	case reflect.TypeFor[Paths]():
+		return keyed("capture", orList(ref("Way")))
+	case reflect.TypeFor[Args]():
+		return keyed("capture", &jsonschema.Schema{Type: "integer", Minimum: "0", Maximum: json.Number(strconv.Itoa(MaxArg))})
 	case reflect.TypeFor[Attributes]():
 		return keyed("attribute", &jsonschema.Schema{OneOf: []*jsonschema.Schema{textOf("capture"), ref("Attribute")}})
 	case reflect.TypeFor[Probes]():

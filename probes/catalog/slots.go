@@ -11,7 +11,7 @@ type Slots struct {
 }
 
 // Slots lays out the captures of the tier in the order of their first
-// appearance: start, done, point. Captures of one name share a slot; the first
+// appearance: start, note, done, point. Captures of one name share a slot; the first
 // one stands for them.
 func (t *Tier) Slots() Slots {
 	var s Slots

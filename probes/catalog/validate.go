@@ -2,15 +2,14 @@
 
 package catalog
 
-import (
-	"strings"
-)
+import "strings"
 
 // validator checks what concerns more than one value: references, limits of a
 // record, what goes together. It reports on profiles that were decoded in part.
 type validator struct {
 	faults  Faults
 	decoded int // faults of the decoder
+	paths   Paths
 }
 
 func (v *validator) add(f *Fault) { v.faults = append(v.faults, f) }
@@ -27,7 +26,18 @@ func (v *validator) broken(path string) bool {
 }
 
 func (v *validator) profile(p *Profile) {
+	v.paths = p.Paths
 	v.unique(p.Match.At, "executables", p.Match.Executables)
+	if p.Match.Exports != "" && p.Match.Exports == p.Match.Lacks {
+		v.add(p.Match.At.at("lacks", "%s cannot be exported and lacking", p.Match.Lacks))
+	}
+	for _, path := range p.Paths {
+		for _, w := range path.Ways {
+			v.way(w)
+		}
+	}
+	v.roots(p)
+	v.circles(p)
 	if p.At.has("operations") && len(p.Operations) == 0 && !v.broken("operations") {
 		v.add(p.At.at("operations", "want at least 1"))
 	}
@@ -70,26 +80,6 @@ func (v *validator) operation(p *Profile, op *Operation) {
 	}
 }
 
-// kindOfOperation reports what does not go with a point operation, or with a
-// pair of probes.
-func (v *validator) kindOfOperation(op *Operation) {
-	if !op.Point() {
-		if op.Counter != "" {
-			v.add(op.At.at("counter", "only a point operation has a counter; the histogram named by metric counts this one"))
-		}
-		return
-	}
-	for _, key := range []string{"metric", "min_duration", "recursive"} {
-		given := map[string]bool{"metric": op.Metric != "", "min_duration": op.MinDuration != 0, "recursive": op.Recursive}
-		if given[key] {
-			v.add(op.At.at(key, "a point operation has no duration"))
-		}
-	}
-	if op.Inline() {
-		v.add(op.At.at("parent", "a point operation cannot ride inside another one"))
-	}
-}
-
 // parent checks the operation around an inline one.
 func (v *validator) parent(p *Profile, op *Operation) {
 	if !op.Inline() {
@@ -111,7 +101,7 @@ func (v *validator) parent(p *Profile, op *Operation) {
 		v.add(op.At.at("detail", "%s is coarser than the parent's, %s", op.Detail, parent.Detail))
 	}
 	for _, c := range op.captures() {
-		if c.Type == TypeString || c.Type == TypeSQL {
+		if c.Type != "" && !c.Type.Integer() {
 			v.add(c.At.at("type", "an operation with a parent captures integers only"))
 		}
 	}
@@ -130,12 +120,9 @@ func (v *validator) span(op *Operation) {
 	if op.Span != SummarySpan || v.broken(op.At.Path) {
 		return
 	}
-	for _, c := range op.captures() {
-		if c.Type == TypeSQL {
-			return
-		}
+	if !op.capturesType(TypeSQL) {
+		v.add(op.At.at("span", "%s needs a capture of type sql", SummarySpan))
 	}
-	v.add(op.At.at("span", "%s needs a capture of type sql", SummarySpan))
 }
 
 // roles checks what the profile says about roles, and that every statement has

@@ -2,38 +2,60 @@
 
 package catalog
 
-import (
-	"slices"
-	"strconv"
+import "github.com/spanbridge/spanbridge/bridge"
 
-	"github.com/spanbridge/spanbridge/bridge"
+// part is what a probe is for in its tier, by its key in the profile.
+type part string
+
+const (
+	partStart part = "start"
+	partNote  part = "note"
+	partDone  part = "done"
+	partPoint part = "point"
 )
+
+// site is a probe as the validator looks at it.
+type site struct {
+	*Probe
+	part part
+	tier *Tier
+}
+
+// sites returns the probes of the tier with what they are for.
+func (t *Tier) sites() []site {
+	var all []site
+	for _, list := range []struct {
+		part   part
+		probes Probes
+	}{{partStart, t.Start}, {partNote, t.Note}, {partDone, t.Done}, {partPoint, t.Point}} {
+		for _, probe := range list.probes {
+			all = append(all, site{probe, list.part, t})
+		}
+	}
+	return all
+}
 
 func (v *validator) tier(op *Operation, t *Tier) {
 	v.shape(op, t)
-	v.sites(t)
-	for _, list := range []struct {
-		key    string
-		probes Probes
-	}{{"start", t.Start}, {"done", t.Done}, {"point", t.Point}} {
-		for _, probe := range list.probes {
-			if list.key == "done" && probe.When != nil {
-				v.add(probe.At.at("when", "a condition stands at start and point probes only"))
-			}
-			if list.key == "point" && len(probe.Captures) > 0 {
-				v.add(probe.At.at("capture", "point operations are only counted: nothing is captured there"))
-			}
-			v.probe(probe)
-		}
+	v.manner(op, t)
+	v.addresses(t)
+	for _, s := range t.sites() {
+		v.probe(op, s)
 	}
+	v.notes(t)
 	v.limits(t)
+	var variables []string
+	for _, r := range t.Requires {
+		variables = append(variables, r.Variable)
+	}
+	v.unique(t.At, "requires", variables)
 }
 
 // shape checks that a tier has start and done, or point, as the others of its
-// operation.
+// operation. What runs in a sequence may end with the next start alone.
 func (v *validator) shape(op *Operation, t *Tier) {
 	pair, point := t.At.has("start") || t.At.has("done"), t.At.has("point")
-	whole := t.At.has("start") && t.At.has("done")
+	whole := t.At.has("start") && (t.At.has("done") || op.Sequence)
 	switch {
 	case v.broken(t.At.Path):
 	case pair == point || (pair && !whole):
@@ -42,12 +64,70 @@ func (v *validator) shape(op *Operation, t *Tier) {
 		v.add(t.At.Fault("the tiers of an operation have all start and done, or all point"))
 	case point && t.Recursive != nil:
 		v.add(t.At.at("recursive", "a point operation has no duration"))
+	case point && t.At.has("note"):
+		v.add(t.At.at("note", "a point operation has no duration"))
 	}
 }
 
-// sites reports addresses that stand twice in a tier, where one hit would
-// count for two, and alternatives of different kinds.
-func (v *validator) sites(t *Tier) {
+// manner checks what says how operations of the tier follow each other.
+func (v *validator) manner(op *Operation, t *Tier) {
+	if t.At.has("detail") && !t.Detail.Includes(op.Detail) {
+		v.add(t.At.at("detail", "%s is coarser than the operation's, %s", t.Detail, op.Detail))
+	}
+	if t.Follows {
+		switch {
+		case op.Point():
+			v.add(t.At.at("follows", "a point operation has no duration"))
+		case op.Inline():
+			v.add(t.At.at("follows", "an operation with a parent does not follow another one; see sequence"))
+		case op.Recurses(t):
+			v.add(t.At.at("follows", "what nests in itself cannot follow itself too: an end would belong to either"))
+		}
+	}
+	if !op.Sequence {
+		return
+	}
+	if t.At.has("recursive") && *t.Recursive {
+		v.add(t.At.at("recursive", "a sequence does not nest: each start ends the one before"))
+	}
+	if t.At.has("note") {
+		v.add(t.At.at("note", "a sequence has no notes"))
+	}
+	for _, probe := range t.Done {
+		if len(probe.Captures) > 0 {
+			v.add(probe.At.at("capture", "a sequence captures at its start"))
+		}
+	}
+}
+
+// notes checks what ends wait for.
+func (v *validator) notes(t *Tier) {
+	var last, waiting *Probe
+	for _, s := range t.sites() {
+		if s.part == partNote && s.Last {
+			last = s.Probe
+			if s.At.has("detail") && s.Detail != t.Detail {
+				v.add(s.At.at("detail", "an end waits for this note, which has to be attached whenever the tier is"))
+			}
+		}
+		if s.part == partDone && s.AfterNote {
+			waiting = s.Probe
+		}
+	}
+	if v.broken(t.At.Path) {
+		return
+	}
+	switch {
+	case waiting != nil && last == nil:
+		v.add(waiting.At.at("after_note", "no note of the tier is the last one: set last there"))
+	case last != nil && waiting == nil:
+		v.add(last.At.at("last", "no end of the tier waits for it: set after_note there"))
+	}
+}
+
+// addresses reports those that stand twice in a tier, where one hit would count
+// for two, and alternatives of different kinds.
+func (v *validator) addresses(t *Tier) {
 	lines := make(map[Address]int)
 	for _, probe := range t.Probes() {
 		for _, a := range probe.Addresses {
@@ -62,50 +142,6 @@ func (v *validator) sites(t *Tier) {
 			if first := probe.Addresses[0].Kind; first != "" && a.Kind != first {
 				v.add(probe.At.at("probe", "alternatives are of one kind, since arguments differ between %s and %s: write two tiers", first, a.Kind))
 			}
-		}
-	}
-}
-
-func (v *validator) probe(p *Probe) {
-	if n := len(p.Captures); n > MaxProbeCaptures {
-		v.add(p.At.at("capture", "%d captures are too many for a probe, want at most %d", n, MaxProbeCaptures))
-	}
-	if p.When != nil {
-		v.uniqueNumbers(p.When.At, "in", p.When.In)
-	}
-	for _, c := range p.Captures {
-		v.capture(p, c)
-	}
-}
-
-func (v *validator) uniqueNumbers(at Where, key string, numbers []int) {
-	texts := make([]string, len(numbers))
-	for i, n := range numbers {
-		texts[i] = strconv.Itoa(n)
-	}
-	v.unique(at, key, texts)
-}
-
-func (v *validator) capture(p *Probe, c *Capture) {
-	if c.At.has("max") && c.Type != TypeString && c.Type != "" {
-		v.add(c.At.at("max", "only a string has max, not %s", c.Type))
-	}
-	if c.Length != nil && c.Type != TypeSQL && c.Type != "" {
-		v.add(c.At.at("length", "only sql has a length, not %s", c.Type))
-	}
-	if len(c.When) == 0 {
-		return
-	}
-	v.uniqueNumbers(c.At, "when", c.When)
-	if p.When == nil {
-		if !v.broken(p.At.Path + ".when") {
-			v.add(c.At.at("when", "needs the probe's own when, of which it takes some values"))
-		}
-		return
-	}
-	for _, value := range c.When {
-		if !slices.Contains(p.When.In, value) && !v.broken(p.When.At.Path) {
-			v.add(c.At.at("when", "%d is not among the values of the probe's when", value))
 		}
 	}
 }
@@ -137,8 +173,8 @@ func (v *validator) limits(t *Tier) {
 	if n := len(slots.Strings); n > bridge.MaxStrings {
 		v.add(t.At.Fault("%d string captures are too many, want at most %d in all probes of a tier", n, bridge.MaxStrings))
 	}
-	if n := max(longest(t.Start)+longest(t.Done), longest(t.Point)); n > MaxStringsBytes {
-		v.add(t.At.Fault("string captures of %d bytes are too many, want at most %d by their max in start and done together", n, MaxStringsBytes))
+	if n := longest(t.Start) + total(t.Note) + longest(t.Done); n > MaxStringsBytes {
+		v.add(t.At.Fault("string captures of %d bytes are too many, want at most %d by their max in start, notes and done together", n, MaxStringsBytes))
 	}
 	if texts > 1 {
 		v.add(t.At.Fault("%d sql captures are too many, want at most 1 in all probes of a tier", texts))
@@ -149,13 +185,20 @@ func (v *validator) limits(t *Tier) {
 func longest(probes Probes) int {
 	most := 0
 	for _, probe := range probes {
-		sum := 0
+		most = max(most, total(Probes{probe}))
+	}
+	return most
+}
+
+// total returns the most bytes that the strings of all the probes can take.
+func total(probes Probes) int {
+	sum := 0
+	for _, probe := range probes {
 		for _, c := range probe.Captures {
-			if c.Type == TypeString {
+			if c.Type.Text() {
 				sum += c.Max
 			}
 		}
-		most = max(most, sum)
 	}
-	return most
+	return sum
 }

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package catalog
+
+import (
+	"slices"
+	"strconv"
+)
+
+// kindOfOperation reports what does not go with a point operation, with a pair
+// of probes, or with an operation that rides in the record of another one.
+func (v *validator) kindOfOperation(op *Operation) {
+	if op.Point() {
+		v.point(op)
+		return
+	}
+	if op.Counter != "" {
+		v.add(op.At.at("counter", "only a point operation has a counter; the histogram named by metric counts this one"))
+	}
+	if op.Inline() {
+		for _, key := range op.given("phases", "executes", "prepares", "resets", "keep") {
+			v.add(op.At.at(key, "an operation with a parent has no record for it"))
+		}
+	} else {
+		for _, key := range op.given("sequence", "names") {
+			v.add(op.At.at(key, "only an operation with a parent has it"))
+		}
+	}
+	if op.Sequence {
+		if op.Recursive {
+			v.add(op.At.at("recursive", "a sequence does not nest: each start ends the one before"))
+		}
+		for _, key := range op.given("shields", "metric", "min_duration") {
+			v.add(op.At.at(key, "a sequence does not have it: its parts are told in the record around it alone"))
+		}
+	}
+	v.names(op)
+	v.phases(op)
+	v.commands(op)
+	if op.Keep != "" && !op.capturesType(TypeSQL) && !v.broken(op.At.Path) {
+		v.add(op.At.at("keep", "needs a capture of type sql"))
+	}
+}
+
+// point reports what a point operation does not have.
+func (v *validator) point(op *Operation) {
+	for _, key := range op.given("metric", "min_duration", "recursive", "sequence", "shields", "phases") {
+		v.add(op.At.at(key, "a point operation has no duration"))
+	}
+	for _, key := range op.given("executes", "prepares", "resets", "keep", "names") {
+		v.add(op.At.at(key, "a point operation is only counted"))
+	}
+	if op.Inline() {
+		v.add(op.At.at("parent", "a point operation cannot ride inside another one"))
+	}
+}
+
+// given returns which of the keys say something.
+func (o *Operation) given(keys ...string) []string {
+	says := map[string]bool{
+		"metric": o.Metric != "", "min_duration": o.MinDuration != 0, "recursive": o.Recursive,
+		"sequence": o.Sequence, "shields": o.Shields, "names": len(o.Names) > 0, "phases": len(o.Phases) > 0,
+		"executes": len(o.Executes) > 0, "prepares": len(o.Prepares) > 0, "resets": len(o.Resets) > 0,
+		"keep": o.Keep != "",
+	}
+	return slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return !says[key] })
+}
+
+// capturesType reports whether some tier has a capture of that type.
+func (o *Operation) capturesType(t Type) bool {
+	return slices.ContainsFunc(o.captures(), func(c *Capture) bool { return c.Type == t })
+}
+
+// names checks that what is named is carried.
+func (v *validator) names(op *Operation) {
+	if len(op.Names) == 0 || !op.Inline() || v.broken(op.At.Path) {
+		return
+	}
+	if !slices.ContainsFunc(op.captures(), func(c *Capture) bool { return c.Type.Integer() }) {
+		v.add(op.At.at("names", "needs an integer capture: the names are of its values"))
+	}
+}
+
+// phases checks that there is a moment that divides the operation.
+func (v *validator) phases(op *Operation) {
+	switch {
+	case v.broken(op.At.Path) || op.Inline():
+	case len(op.Phases) > 0 && op.Roles.Boundary == "":
+		v.add(op.At.at("phases", "needs a capture with the role boundary: when the first of them ends"))
+	case len(op.Phases) == 0 && op.Roles.At.has("boundary") && op.Roles.Boundary != "":
+		v.add(op.Roles.At.at("boundary", "needs phases: the names of what it divides"))
+	}
+}
+
+// commands checks the values of start conditions to which the operation gives
+// a meaning.
+func (v *validator) commands(op *Operation) {
+	var opening []int
+	condition := false
+	for _, tier := range op.Tiers {
+		for _, probe := range tier.Start {
+			if probe.When != nil {
+				condition = true
+				opening = append(opening, probe.When.In...)
+			}
+		}
+	}
+	first := make(map[int]string)
+	for _, list := range []struct {
+		key    string
+		values []int
+	}{{"executes", op.Executes}, {"prepares", op.Prepares}, {"resets", op.Resets}} {
+		if len(list.values) == 0 {
+			continue
+		}
+		v.uniqueNumbers(op.At, list.key, list.values)
+		if !condition && !v.broken(op.At.Path) {
+			v.add(op.At.at(list.key, "needs a condition at a start, when, of whose values it speaks"))
+		}
+		for _, value := range list.values {
+			if other := first[value]; other != "" && other != list.key {
+				v.add(op.At.at(list.key, "%d is among the values of %s too", value, other))
+			}
+			first[value] = list.key
+			if list.key == "executes" && condition && !slices.Contains(opening, value) && !v.broken(op.At.Path) {
+				v.add(op.At.at(list.key, "no start opens the operation at %s", strconv.Itoa(value)))
+			}
+		}
+	}
+}
