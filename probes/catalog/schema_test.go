@@ -76,6 +76,7 @@ func structs() []reflect.Type {
 		reflect.TypeFor[Roles](), reflect.TypeFor[Tier](), reflect.TypeFor[Probe](),
 		reflect.TypeFor[Condition](), reflect.TypeFor[Capture](), reflect.TypeFor[Length](),
 		reflect.TypeFor[Attribute](), reflect.TypeFor[Way](), reflect.TypeFor[Requirement](),
+		reflect.TypeFor[NameTable](),
 	}
 }
 

@@ -65,7 +65,7 @@ func (v *validator) operation(p *Profile, op *Operation) {
 			}
 		}
 	}
-	v.kindOfOperation(op)
+	v.kindOfOperation(p, op)
 	v.parent(p, op)
 	names := make([]string, len(op.Tiers))
 	for i, tier := range op.Tiers {

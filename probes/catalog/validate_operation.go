@@ -9,7 +9,7 @@ import (
 
 // kindOfOperation reports what does not go with a point operation, with a pair
 // of probes, or with an operation that rides in the record of another one.
-func (v *validator) kindOfOperation(op *Operation) {
+func (v *validator) kindOfOperation(p *Profile, op *Operation) {
 	if op.Point() {
 		v.point(op)
 		return
@@ -22,7 +22,7 @@ func (v *validator) kindOfOperation(op *Operation) {
 			v.add(op.At.at(key, "an operation with a parent has no record for it"))
 		}
 	} else {
-		for _, key := range op.given("sequence", "names") {
+		for _, key := range op.given("sequence", "names", "names_from") {
 			v.add(op.At.at(key, "only an operation with a parent has it"))
 		}
 	}
@@ -36,7 +36,7 @@ func (v *validator) kindOfOperation(op *Operation) {
 	}
 	v.names(op)
 	v.phases(op)
-	v.commands(op)
+	v.commands(p, op)
 	if op.Keep != "" && !op.capturesType(TypeSQL) && !v.broken(op.At.Path) {
 		v.add(op.At.at("keep", "needs a capture of type sql"))
 	}
@@ -92,19 +92,30 @@ func (v *validator) phases(op *Operation) {
 	}
 }
 
-// commands checks the values of start conditions to which the operation gives
-// a meaning.
-func (v *validator) commands(op *Operation) {
-	var opening []int
-	condition := false
-	for _, tier := range op.Tiers {
+// opening returns the values of conditions that open the operation, and whether
+// it has a condition at all.
+func (o *Operation) opening() (values []int, condition bool) {
+	for _, tier := range o.Tiers {
 		for _, probe := range tier.Start {
 			if probe.When != nil {
 				condition = true
-				opening = append(opening, probe.When.In...)
+				values = append(values, probe.When.In...)
 			}
 		}
 	}
+	return values, condition
+}
+
+// commands checks the values of start conditions to which the operation gives
+// a meaning.
+func (v *validator) commands(p *Profile, op *Operation) {
+	opening, _ := op.opening()
+	// An operation without a condition of its own has the command of the start
+	// probe before.
+	condition := slices.ContainsFunc(p.Operations, func(other *Operation) bool {
+		_, any := other.opening()
+		return any
+	})
 	first := make(map[int]string)
 	for _, list := range []struct {
 		key    string
@@ -115,7 +126,7 @@ func (v *validator) commands(op *Operation) {
 		}
 		v.uniqueNumbers(op.At, list.key, list.values)
 		if !condition && !v.broken(op.At.Path) {
-			v.add(op.At.at(list.key, "needs a condition at a start, when, of whose values it speaks"))
+			v.add(op.At.at(list.key, "needs a condition at a start of the profile, when, of whose values it speaks"))
 		}
 		for _, value := range list.values {
 			if other := first[value]; other != "" && other != list.key {

@@ -41,8 +41,11 @@ func (v *validator) part(s site) {
 	if s.part != partDone && s.AfterNote {
 		v.add(s.At.at("after_note", "only an end waits for a note"))
 	}
-	if s.part == partNote && s.At.has("detail") && !s.Detail.Includes(s.tier.Detail) {
-		v.add(s.At.at("detail", "%s is coarser than the tier's, %s", s.Detail, s.tier.Detail))
+	if s.part != partStart && s.Announces {
+		v.add(s.At.at("announces", "only a start announces an operation"))
+	}
+	if s.Announces && (!s.tier.Follows || s.When != nil || len(s.Captures) > 0) {
+		v.add(s.At.at("announces", "needs a tier with follows, and neither when nor capture: another start or an end tells more"))
 	}
 	if s.returns() && (s.part == partStart || s.part == partPoint) {
 		v.add(s.At.at("probe", "only an end or a note is at the return of a function"))
