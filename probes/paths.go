@@ -120,20 +120,23 @@ func (l *leads) decodeAt(way *catalog.Way, address uint64) (*lead, error) {
 	return l.decodeCall(way, address)
 }
 
-// decodeCall takes what a function hands over to another one: every call of it
-// must agree.
+// decodeCall takes what a function hands over to another one, or to whatever it
+// calls: every such call must agree.
 func (l *leads) decodeCall(way *catalog.Way, address uint64) (*lead, error) {
-	callee, ok := l.file.function(way.Call)
-	if !ok {
-		return nil, fmt.Errorf("%s is not exported", way.Call)
-	}
 	calls, err := accessor.DecodeCalls(l.file.elf.Machine, l.file, address)
 	if err != nil {
 		return nil, err
 	}
-	chain, ok := calls.To(callee.Value).Argument(way.Argument)
+	if way.Call != "" {
+		callee, ok := l.file.function(way.Call)
+		if !ok {
+			return nil, fmt.Errorf("%s is not exported", way.Call)
+		}
+		calls = calls.To(callee.Value)
+	}
+	chain, ok := calls.Argument(way.Argument)
 	if !ok {
-		return nil, fmt.Errorf("it hands over nothing known to %s", way.Call)
+		return nil, errors.New("what it hands over is not known")
 	}
 	return &lead{chain: chain}, nil
 }

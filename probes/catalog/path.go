@@ -32,7 +32,7 @@ type Path struct {
 }
 
 // Way is one way to a value: by exactly one of getter, predicate, setter and
-// call, which are functions of the server by their exact, mangled names. Each
+// in, which are functions of the server by their exact, mangled names. Each
 // has as its first argument what the way begins with.
 type Way struct {
 	// At is the place in the profile.
@@ -50,11 +50,11 @@ type Way struct {
 	Predicate string `yaml:"predicate" form:"symbol"`
 	// A function that stores its argument number argument, or adds it, in the field that holds the value.
 	Setter string `yaml:"setter" form:"symbol"`
-	// A function that is called by the function in. The value is what is handed over as argument number argument.
-	Call string `yaml:"call" form:"symbol"`
-	// See call.
+	// A function that calls others. The value is what it hands over as argument number argument.
 	In string `yaml:"in" form:"symbol"`
-	// Number of the argument of setter or call, from 0.
+	// Of in: the function that is called; by default every call counts, and all have to hand over the same.
+	Call string `yaml:"call" form:"symbol"`
+	// Number of the argument of a setter or a call, from 0.
 	Argument int `yaml:"argument" jsonschema:"minimum=0,maximum=5"`
 	// Of a setter: the value is the place of the field, an array inside the structure, not what it holds.
 	Address bool `yaml:"address"`

@@ -11,13 +11,21 @@ import (
 func (w *Way) functions() []string {
 	var given []string
 	for _, f := range []struct{ key, name string }{
-		{"getter", w.Getter}, {"predicate", w.Predicate}, {"setter", w.Setter}, {"call", w.Call},
+		{"getter", w.Getter}, {"predicate", w.Predicate}, {"setter", w.Setter}, {"in", w.In},
 	} {
 		if f.name != "" {
 			given = append(given, f.key)
 		}
 	}
 	return given
+}
+
+// noun says what a way is that leads by the function of that key.
+func noun(key string) string {
+	if key == "in" {
+		return "call"
+	}
+	return key
 }
 
 // compares reports whether the way ends in a comparison.
@@ -29,7 +37,7 @@ func (v *validator) way(w *Way) {
 	switch {
 	case len(given) == 0:
 		if !v.broken(w.At.Path) {
-			v.add(w.At.Fault("want one of getter, predicate, setter, call"))
+			v.add(w.At.Fault("want one of getter, predicate, setter, in"))
 		}
 		return
 	case len(given) > 1:
@@ -37,15 +45,12 @@ func (v *validator) way(w *Way) {
 		return
 	}
 	v.onlyWith(w, given[0])
-	stores := w.Setter != "" || w.Call != ""
+	stores := w.Setter != "" || w.In != ""
 	switch {
 	case stores && !w.At.has("argument"):
-		v.add(w.At.Fault("a %s needs argument: of which argument it is", given[0]))
+		v.add(w.At.Fault("a %s needs argument: of which argument it is", noun(given[0])))
 	case w.Setter != "" && w.Argument == 0 && !v.broken(join(w.At.Path, "argument")):
 		v.add(w.At.at("argument", "argument 0 is what the way begins with; want one that is stored"))
-	}
-	if (w.Call == "") != (w.In == "") {
-		v.add(w.At.Fault("call and in go together: the function that is called, and the one that calls it"))
 	}
 	if w.Take > 0 && w.Skip > 0 {
 		v.add(w.At.at("skip", "either take or skip"))
@@ -62,10 +67,14 @@ func (v *validator) onlyWith(w *Way, kind string) {
 		kinds []string
 	}{
 		{"result", []string{"getter"}}, {"out", []string{"getter"}}, {"address", []string{"setter"}},
-		{"argument", []string{"setter", "call"}}, {"in", []string{"call"}},
+		{"argument", []string{"setter", "in"}}, {"call", []string{"in"}},
 	} {
 		if w.At.has(rule.key) && !slices.Contains(rule.kinds, kind) {
-			v.add(w.At.at(rule.key, "only a %s has it, not a %s", strings.Join(rule.kinds, " or a "), kind))
+			var kinds []string
+			for _, k := range rule.kinds {
+				kinds = append(kinds, "a "+noun(k))
+			}
+			v.add(w.At.at(rule.key, "only %s has it, not a %s", strings.Join(kinds, " or "), noun(kind)))
 		}
 	}
 }
