@@ -165,16 +165,19 @@ func parseLedger(stderr string) map[string]map[string]uint64 {
 
 // otlpSpan is a span as read back from OTLP JSON.
 type otlpSpan struct {
-	TraceID    string             `json:"traceId"`
-	SpanID     string             `json:"spanId"`
-	Parent     string             `json:"parentSpanId"`
-	TraceState string             `json:"traceState"`
-	Name       string             `json:"name"`
-	Kind       int                `json:"kind"`
-	Start      nanoseconds        `json:"startTimeUnixNano"`
-	End        nanoseconds        `json:"endTimeUnixNano"`
-	Status     struct{ Code int } `json:"status"`
-	Links      []struct {
+	TraceID    string      `json:"traceId"`
+	SpanID     string      `json:"spanId"`
+	Parent     string      `json:"parentSpanId"`
+	TraceState string      `json:"traceState"`
+	Name       string      `json:"name"`
+	Kind       int         `json:"kind"`
+	Start      nanoseconds `json:"startTimeUnixNano"`
+	End        nanoseconds `json:"endTimeUnixNano"`
+	Status     struct {
+		Code    int
+		Message string
+	} `json:"status"`
+	Links []struct {
 		TraceID string `json:"traceId"`
 		SpanID  string `json:"spanId"`
 	} `json:"links"`

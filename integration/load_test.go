@@ -29,7 +29,7 @@ const (
 // found: the trace is numbered by connection, the parent by statement.
 func TestEveryStatementOfManyConnectionsGivesItsSpan(t *testing.T) {
 	for _, tier := range allTiers {
-		t.Run(tier.name, func(t *testing.T) {
+		t.Run(tier.title(), func(t *testing.T) {
 			server := startServer(t, tier)
 			createItems(t, server)
 			clients := connectAll(t, server)

@@ -95,12 +95,17 @@ func wantDistinct(tier tier, connection int64) []seen {
 	namespace := servers.Database
 	for _, s := range distinct {
 		w := seen{Text: s.text, Name: s.name, System: "mariadb"}
+		after := namespace
+		if s.sql == useStatement {
+			after = "information_schema"
+		}
+		if tier.name == "uprobe" { // which looks when the statement ends
+			namespace = after
+		}
 		if tier.identity {
 			w.Connection, w.User, w.Host, w.Namespace = connection, servers.User, "127.0.0.1", namespace
 		}
-		if s.sql == useStatement {
-			namespace = "information_schema"
-		}
+		namespace = after
 		list = append(list, w)
 	}
 	return list
@@ -138,15 +143,18 @@ func complete(n int) map[string]uint64 {
 	}
 }
 
-// failing are statements that fail with these error numbers, before they are
-// parsed, while they are and after it.
-var failing = []struct{ sql, number string }{
-	{"SELECT nothing FROM items", "1054"},
-	{"SELEKT 1", "1064"},
-	{"INSERT INTO items (id) VALUES (1)", "1062"},
-	{"SELECT * FROM absent", "1146"},
-	{"", "1065"},
+// failing are statements that fail in these ways, before they are parsed, while
+// they are and after it.
+var failing = []struct{ sql, number, state, message string }{
+	{"SELECT nothing FROM items", "1054", "42S22", "Unknown column ?"},
+	{"SELEKT 1", "1064", "42000", syntaxError},
+	{"INSERT INTO items (id) VALUES (1)", "1062", "23000", "Duplicate entry ?"},
+	{"SELECT * FROM absent", "1146", "42S02", "Table ? doesn't exist"},
+	{"", "1065", "42000", "Query was empty"},
 }
+
+const syntaxError = "You have an error in your SQL syntax; check the manual that corresponds to your MariaDB " +
+	"server version for the right syntax to use near ? at line ?"
 
 func testFailures(t *testing.T, tier tier, server *servers.Server) {
 	c := connect(t, server, "")
@@ -159,11 +167,13 @@ func testFailures(t *testing.T, tier tier, server *servers.Server) {
 		}
 		c.settle()
 	})
-	type failure struct{ Type, Number, Status any }
+	type failure struct{ Type, Number, Status, State, Message any }
 	var want, got []failure
 	for _, f := range failing {
 		w := failure{Status: 0}
 		switch {
+		case tier.details:
+			w = failure{f.number, f.number, statusError, f.state, f.message}
 		case tier.number:
 			w = failure{Type: f.number, Number: f.number, Status: statusError}
 		case tier.failure:
@@ -172,7 +182,11 @@ func testFailures(t *testing.T, tier tier, server *servers.Server) {
 		want = append(want, w, failure{Status: 0})
 	}
 	for _, s := range r.statements(t, tier) {
-		got = append(got, failure{s.Attrs["error.type"], s.Attrs["db.response.status_code"], s.Status.Code})
+		f := failure{s.Attrs["error.type"], s.Attrs["db.response.status_code"], s.Status.Code, s.Attrs["spanbridge.sqlstate"], nil}
+		if s.Status.Message != "" {
+			f.Message = s.Status.Message
+		}
+		got = append(got, f)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("failures (-want +got):\n%s", diff)
@@ -197,25 +211,60 @@ func testPrepared(t *testing.T, tier tier, server *servers.Server) {
 		c.must("SELECT 'after'")
 		c.settle()
 	})
+	const sanitised = "SELECT label FROM items WHERE id = ? AND price < ?"
 	want := []string{"SELECT ?"}
-	switch tier.name {
-	case "plugin":
-		const sanitised = "SELECT label FROM items WHERE id = ? AND price < ?"
+	if tier.prepared {
 		want = []string{sanitised, sanitised, sanitised, "SELECT ?"}
-	case "uprobe":
-		want = []string{"Execute", "Execute", "Execute", "SELECT ?"}
 	}
 	var got []string
 	for _, s := range r.statements(t, tier) {
-		if s.text() == "" {
-			s.Attrs["db.query.text"] = s.Attrs["spanbridge.command"]
-		}
 		got = append(got, s.text())
+		if command := s.Attrs["spanbridge.command"]; tier.details && (command == "Execute") != (s.text() == sanitised) {
+			t.Errorf("%s came with the command %v", s.text(), command)
+		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("texts, or the command where there is none (-want +got):\n%s", diff)
+		t.Errorf("texts (-want +got):\n%s", diff)
 	}
 	r.wantQueries(t, tier, complete(len(want)))
+	wantPreparations(t, tier, r, c, preparing{text: sanitised})
+}
+
+func testFailedPreparations(t *testing.T, tier tier, server *servers.Server) {
+	c := connect(t, server, "")
+	r := watch(t, server, func() {
+		if _, err := c.conn.PrepareContext(t.Context(), "SELECT nothing FROM items WHERE id = ?"); err == nil {
+			t.Error("a statement without a column was prepared")
+		}
+		c.settle()
+	})
+	if list := r.statements(t, tier); len(list) != 0 {
+		t.Errorf("%d statements, want none: nothing was executed", len(list))
+	}
+	wantPreparations(t, tier, r, c, preparing{text: "SELECT nothing FROM items WHERE id = ?", number: "1054", state: "42S22"})
+}
+
+// preparing is what the span of a preparation tells beside its connection.
+type preparing struct{ text, number, state string }
+
+func wantPreparations(t *testing.T, tier tier, r *result, c *client, want ...preparing) {
+	t.Helper()
+	if !tier.details {
+		want = nil
+	}
+	var got []preparing
+	for _, s := range r.ofServer(t, tier, func(s *otlpSpan) bool { return s.Name == preparation }) {
+		number, _ := s.Attrs["db.response.status_code"].(string)
+		state, _ := s.Attrs["spanbridge.sqlstate"].(string)
+		got = append(got, preparing{s.text(), number, state})
+		who := seenOf(&s)
+		if who.Connection != c.id || who.User != servers.User || who.Host != "127.0.0.1" || who.Namespace != servers.Database {
+			t.Errorf("the preparation of %s is told to be by %+v", s.text(), who)
+		}
+	}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(preparing{})); diff != "" {
+		t.Errorf("preparations (-want +got):\n%s", diff)
+	}
 }
 
 // A packet of several statements is seen in parts as each tier documents it.
@@ -227,14 +276,8 @@ func testMultiStatements(t *testing.T, tier tier, server *servers.Server) {
 	})
 	const first, second, third = "SELECT SLEEP(?)", "SELECT SLEEP(?), ?", "SELECT SLEEP(?), ?, ?"
 	want := []part{{first, 0.1}, {second, 0.3}, {third, 0.5}}
-	row := complete(3)
-	switch tier.name {
-	case "usdt": // the text is that of the rest of the packet
+	if tier.name == "usdt" { // the text is that of the rest of the packet
 		want[0].text, want[1].text = first+"; "+second+"; "+third, second+"; "+third
-	case "uprobe": // the ends of the others have no start
-		want = []part{{first + "; " + second + "; " + third, 0.1}}
-		row = complete(1)
-		row["no_start"] = 2
 	}
 	list := r.statements(t, tier)
 	if len(list) != len(want) {
@@ -249,7 +292,7 @@ func testMultiStatements(t *testing.T, tier tier, server *servers.Server) {
 		}
 		t.Logf("%s took %v", s.text(), s.duration())
 	}
-	r.wantQueries(t, tier, row)
+	r.wantQueries(t, tier, complete(3))
 }
 
 type part struct {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,17 +25,34 @@ import (
 type tier struct {
 	name     string // as in the attribute spanbridge.tier and in the profile
 	start    func(context.Context, ...servers.Option) (*servers.Server, error)
-	identity bool // connection, user, host and database
-	failure  bool // whether a statement failed
-	number   bool // and with which error number
-	prepared bool // executions of the binary protocol
+	server   string // which one, where a tier is tried on several
+	identity bool   // connection, user, host and database
+	failure  bool   // whether a statement failed
+	number   bool   // and with which error number
+	prepared bool   // executions of the binary protocol
+	nested   bool   // statements of procedures, under the CALL
+	details  bool   // SQLSTATE, message and rows; preparations and waits
+	symbols  bool   // the symbol file of the server's package is there
 }
+
+// title names a tier among all.
+func (t tier) title() string { return strings.TrimSpace(t.name + " " + t.server) }
 
 // allTiers are those of probes/catalog/mariadb.yaml.
 var allTiers = []tier{
 	{name: "usdt", start: servers.DTraceMariaDB, identity: true, failure: true},
-	{name: "plugin", start: startWithPlugin, identity: true, failure: true, number: true, prepared: true},
-	{name: "uprobe", start: servers.StockMariaDB, prepared: true},
+	{
+		name: "plugin", start: startWithPlugin,
+		identity: true, failure: true, number: true, prepared: true, nested: true,
+	},
+	{
+		name: "uprobe", start: servers.StockMariaDB,
+		identity: true, failure: true, number: true, prepared: true, nested: true, details: true,
+	},
+	{
+		name: "uprobe", start: servers.MariaDB118, server: "of MariaDB 11.8",
+		identity: true, failure: true, number: true, prepared: true, nested: true, details: true, symbols: true,
+	},
 }
 
 func startWithPlugin(ctx context.Context, options ...servers.Option) (*servers.Server, error) {
@@ -54,10 +72,17 @@ var claims = []struct {
 	{"durations are those that the client measures", testClientDurations},
 	{"a quarter of a second is a quarter of a second", testSleeps},
 	{"failures are told as far as the tier knows them", testFailures},
+	{"rows sent, examined and affected", testRows},
 	{"prepared statements of the binary protocol", testPrepared},
+	{"preparations that fail", testFailedPreparations},
 	{"several statements in a packet", testMultiStatements},
 	{"statements of a procedure", testProcedure},
+	{"statements of a procedure that the slow log takes too", testLoggedProcedure},
+	{"failures inside of procedures and triggers", testNestedFailures},
 	{"phases of a statement", testPhases},
+	{"a wait for a row lock is as long as it was", testRowLock},
+	{"a wait for a metadata lock is as long as it was", testMetadataLock},
+	{"commits wait for the redo log", testFlush},
 	{"the application's context becomes what the policy says", testTrust},
 	{"contexts that are unsampled or malformed", testOddContexts},
 	{"metrics count every statement and point to spans", testMetrics},
@@ -67,7 +92,7 @@ var claims = []struct {
 
 func TestTiers(t *testing.T) {
 	for _, tier := range allTiers {
-		t.Run(tier.name, func(t *testing.T) {
+		t.Run(tier.title(), func(t *testing.T) {
 			server := startServer(t, tier)
 			createItems(t, server)
 			for _, claim := range claims {
@@ -122,9 +147,19 @@ func targetArgs(server *servers.Server, args ...string) []string {
 // another tier fails the test.
 func (r *result) statements(t *testing.T, tier tier) []otlpSpan {
 	t.Helper()
+	return r.ofServer(t, tier, func(s *otlpSpan) bool { return s.Kind == kindServer && s.Name != preparation })
+}
+
+// preparation is the name of the span of a statement that is prepared by the
+// binary protocol.
+const preparation = "PREPARE"
+
+// ofServer are the spans of a tier that are wanted, as they began.
+func (r *result) ofServer(t *testing.T, tier tier, wanted func(*otlpSpan) bool) []otlpSpan {
+	t.Helper()
 	var list []otlpSpan
 	for _, s := range r.spans {
-		if s.Kind != kindServer {
+		if !wanted(&s) {
 			continue
 		}
 		if got := s.Attrs["spanbridge.tier"]; got != tier.name {

@@ -33,6 +33,15 @@ func tree(list []otlpSpan) [][2]string {
 	return edges
 }
 
+// withNested are the query spans of a tier with those of the statements inside of
+// procedures, functions and triggers, as they began.
+func (r *result) withNested(t *testing.T, tier tier) []otlpSpan {
+	t.Helper()
+	return r.ofServer(t, tier, func(s *otlpSpan) bool {
+		return s.Kind == kindServer && s.Name != preparation || s.Kind == kindInternal && s.Attrs["db.query.text"] != nil
+	})
+}
+
 func testProcedure(t *testing.T, tier tier, server *servers.Server) {
 	c := connect(t, server, "")
 	c.must("CREATE OR REPLACE PROCEDURE inner_p() BEGIN UPDATE items SET price = 1 WHERE id = 1; SELECT 'i', 2; END")
@@ -49,9 +58,9 @@ func testProcedure(t *testing.T, tier tier, server *servers.Server) {
 				c.must(query)
 				c.settle()
 			})
-			list := r.statements(t, tier)
+			list := r.withNested(t, tier)
 			want := [][2]string{{"CALL outer_p()", context.spanID}}
-			if tier.name == "plugin" {
+			if tier.nested {
 				want = append(want,
 					[2]string{"CALL inner_p()", "CALL outer_p()"},
 					[2]string{"UPDATE items SET price = ? WHERE id = ?", "CALL inner_p()"},
@@ -127,6 +136,8 @@ func testPhases(t *testing.T, tier tier, server *servers.Server) {
 			switch {
 			case tier.name == "usdt" && detail == "phases":
 				want = [][]string{{"parse", "execute", "  filesort"}, {"parse", "execute"}, {"parse"}}
+			case tier.name == "uprobe" && detail == "phases":
+				want = [][]string{{"parse", "execute", "  filesort"}, {"parse", "execute"}, nil}
 			default:
 				want = [][]string{nil, nil, nil}
 			}

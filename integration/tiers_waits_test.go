@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build integration
+
+package integration
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/spanbridge/spanbridge/integration/servers"
+)
+
+// held is how long a lock is held that another connection waits for, and
+// heldTolerance by how much a wait may differ from what the client saw: here too
+// the server's threads have to be woken.
+const (
+	held          = 300 * time.Millisecond
+	heldTolerance = 10 * time.Millisecond
+	heldRounds    = 5
+)
+
+// waitFor runs a statement that waits for a lock, which release gives back after a
+// while, and returns how long that was.
+func waitFor(t *testing.T, waiting *client, statement string, release func()) time.Duration {
+	t.Helper()
+	begin, done := time.Now(), make(chan error, 1)
+	go func() {
+		_, err := waiting.run(statement)
+		done <- err
+	}()
+	time.Sleep(held)
+	release()
+	took := time.Since(begin)
+	if err := <-done; err != nil {
+		t.Errorf("%s: %v", statement, err)
+	}
+	return took
+}
+
+// inner are the spans of that name under statements of a text, as they began.
+func (r *result) inner(t *testing.T, tier tier, text, name string) []otlpSpan {
+	t.Helper()
+	up := make(map[string]string)
+	within := make(map[string]bool)
+	for _, s := range r.spans {
+		up[s.SpanID] = s.Parent
+		within[s.SpanID] = s.text() == text
+	}
+	return r.ofServer(t, tier, func(s *otlpSpan) bool {
+		for id := s.Parent; s.Name == name && id != ""; id = up[id] {
+			if within[id] {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// wantWaits compares waits with how long the client saw the lock held.
+func wantWaits(t *testing.T, tier tier, waits []otlpSpan, took []time.Duration) {
+	t.Helper()
+	if !tier.details {
+		if len(waits) != 0 {
+			t.Errorf("%d waits, which the tier is said not to tell", len(waits))
+		}
+		return
+	}
+	if len(waits) != len(took) {
+		t.Fatalf("%d waits, want %d", len(waits), len(took))
+	}
+	var differences []time.Duration
+	for i, s := range waits {
+		differences = append(differences, took[i]-s.duration())
+	}
+	slices.Sort(differences)
+	t.Logf("client minus wait: %v", differences)
+	if m := median(differences); m < -heldTolerance || m > heldTolerance {
+		t.Errorf("median of client minus wait is %v, want it within %v", m, heldTolerance)
+	}
+}
+
+func testRowLock(t *testing.T, tier tier, server *servers.Server) {
+	const statement = "UPDATE items SET price = price WHERE id = 70"
+	holder, waiting := connect(t, server, ""), connect(t, server, "")
+	var took []time.Duration
+	r := watch(t, server, func() {
+		for range heldRounds {
+			holder.must("BEGIN")
+			holder.must("SELECT price FROM items WHERE id = 70 FOR UPDATE")
+			took = append(took, waitFor(t, waiting, statement, func() { holder.must("COMMIT") }))
+		}
+		holder.settle()
+		waiting.settle()
+	})
+	waits := r.inner(t, tier, "UPDATE items SET price = price WHERE id = ?", "row lock wait")
+	wantWaits(t, tier, waits, took)
+}
+
+func testMetadataLock(t *testing.T, tier tier, server *servers.Server) {
+	holder, waiting := connect(t, server, ""), connect(t, server, "")
+	var took []time.Duration
+	r := watch(t, server, func() {
+		for range heldRounds {
+			holder.must("LOCK TABLES items WRITE")
+			took = append(took, waitFor(t, waiting, "SELECT COUNT(*), 'waits' FROM items", func() { holder.must("UNLOCK TABLES") }))
+		}
+		holder.settle()
+		waiting.settle()
+	})
+	waits := r.inner(t, tier, "SELECT COUNT(*), ? FROM items", "metadata lock wait")
+	wantWaits(t, tier, waits, took)
+}
+
+// Only what wrote waits for the redo log, which the symbol file shows.
+func testFlush(t *testing.T, tier tier, server *servers.Server) {
+	c := connect(t, server, "")
+	r := watch(t, server, func() {
+		c.must("INSERT INTO log (line) VALUES ('flushed')")
+		c.must("SELECT label FROM items WHERE id = 8")
+		c.must("BEGIN")
+		c.must("SELECT label FROM items WHERE id = 8")
+		c.must("COMMIT")
+		c.settle()
+	})
+	for text, want := range map[string]bool{
+		"INSERT INTO log (line) VALUES (?)": tier.symbols, "SELECT label FROM items WHERE id = ?": false, "COMMIT": false,
+	} {
+		if got := len(r.inner(t, tier, text, "redo log flush")) > 0; got != want {
+			t.Errorf("%s has waited for the redo log: %v, want %v", text, got, want)
+		}
+	}
+}
