@@ -473,10 +473,14 @@ SEC("uprobe.multi.s") int point(struct pt_regs *ctx)
 	return on_point(ctx);
 }
 
-/* A thread that ends takes its open operations with it. */
-SEC("tp_btf/sched_process_exit") int thread_exit(__u64 *ctx)
+/*
+ * A thread that ends takes its open operations with it. These two are raw
+ * tracepoints, which need no kernel types to be looked up: the thread is the
+ * current one.
+ */
+SEC("raw_tp/sched_process_exit") int thread_exit(void *ctx)
 {
-	struct task_struct *task = (struct task_struct *)ctx[0];
+	struct task_struct *task = bpf_get_current_task_btf();
 	struct thread *thread = bpf_task_storage_get(&threads, task, 0, 0);
 
 	if (thread)
@@ -490,11 +494,11 @@ struct {
 	__uint(max_entries, 64 << 10);
 } execs SEC(".maps");
 
-SEC("tp_btf/sched_process_exec") int process_exec(__u64 *ctx)
+SEC("raw_tp/sched_process_exec") int process_exec(void *ctx)
 {
-	struct task_struct *task = (struct task_struct *)ctx[0];
+	struct task_struct *task = bpf_get_current_task_btf();
 	struct thread *thread = bpf_task_storage_get(&threads, task, 0, 0);
-	__u32 tgid = task->tgid;
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 
 	if (thread)
 		abandon(thread);

@@ -125,8 +125,10 @@ func Open(cfg Config) (*Session, error) {
 
 // hook attaches what follows the life of threads and processes.
 func (s *Session) hook() error {
-	for _, p := range []*ebpf.Program{s.objects.ThreadExit, s.objects.ProcessExec} {
-		l, err := link.AttachTracing(link.TracingOptions{Program: p})
+	for event, p := range map[string]*ebpf.Program{
+		"sched_process_exit": s.objects.ThreadExit, "sched_process_exec": s.objects.ProcessExec,
+	} {
+		l, err := link.AttachRawTracepoint(link.RawTracepointOptions{Name: event, Program: p})
 		if err != nil {
 			return fmt.Errorf("attach to scheduler events: %w", explain(err))
 		}
