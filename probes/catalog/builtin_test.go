@@ -94,6 +94,9 @@ func outline(p *Profile) string {
 		fmt.Fprintf(&b, "%s: %s %q detail=%s parent=%s metric=%s counter=%s\n", op.Name, op.Kind, op.Span, op.Detail, op.Parent, op.Metric, op.Counter)
 		fmt.Fprintf(&b, "  sequence=%v shields=%v names=%v phases=%q executes=%v prepares=%v resets=%v keep=%q\n", op.Sequence, op.Shields,
 			op.Names, op.Phases, op.Executes, op.Prepares, op.Resets, op.Keep)
+		if n := op.NamesFrom; n != nil {
+			fmt.Fprintf(&b, "  names from %q number at %d name at %d\n", n.Variables, n.Number, n.Name)
+		}
 		b.WriteString("  roles:")
 		for _, r := range op.Roles.all() {
 			fmt.Fprintf(&b, " %s=%s", r.key, *r.name)
@@ -116,7 +119,7 @@ func outline(p *Profile) string {
 }
 
 func outlineProbe(b *strings.Builder, s site) {
-	fmt.Fprintf(b, "    %s %v detail=%s last=%v after_note=%v", s.part, s.Addresses, s.Detail, s.Last, s.AfterNote)
+	fmt.Fprintf(b, "    %s %v detail=%s announces=%v last=%v after_note=%v", s.part, s.Addresses, s.Detail, s.Announces, s.Last, s.AfterNote)
 	if s.When != nil {
 		fmt.Fprintf(b, " when arg%d:%s in %v", s.When.Arg, s.When.Type, s.When.In)
 	}
@@ -134,9 +137,9 @@ func outlineProbe(b *strings.Builder, s site) {
 			fmt.Fprintf(b, " %d", *c.Constant)
 		}
 		if l := c.Length; l != nil && l.Arg != nil {
-			fmt.Fprintf(b, " length=arg%d:%s", *l.Arg, l.Type)
+			fmt.Fprintf(b, " length=arg%d:%s%v", *l.Arg, l.Type, l.Offsets)
 		} else if l != nil {
-			fmt.Fprintf(b, " length=%s:%s", l.Path, l.Type)
+			fmt.Fprintf(b, " length=%s:%s%v", l.Path, l.Type, l.Offsets)
 		}
 		if c.Equals != nil {
 			fmt.Fprintf(b, " equals=%d", *c.Equals)

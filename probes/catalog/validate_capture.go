@@ -135,7 +135,7 @@ func (v *validator) length(s site, l *Length) {
 	case l.Path != "":
 		v.follow(s, l.At, l.Path)
 		if v.compares(l.Path) {
-			v.add(l.At.at("path", "the path %s is a comparison, 1 or 0", l.Path))
+			v.add(l.At.at("path", "the path %s is a comparison, 1 or 0: no length", l.Path))
 		}
 	}
 }

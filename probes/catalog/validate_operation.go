@@ -2,10 +2,7 @@
 
 package catalog
 
-import (
-	"slices"
-	"strconv"
-)
+import "slices"
 
 // kindOfOperation reports what does not go with a point operation, with a pair
 // of probes, or with an operation that rides in the record of another one.
@@ -47,7 +44,7 @@ func (v *validator) point(op *Operation) {
 	for _, key := range op.given("metric", "min_duration", "recursive", "sequence", "shields", "phases") {
 		v.add(op.At.at(key, "a point operation has no duration"))
 	}
-	for _, key := range op.given("executes", "prepares", "resets", "keep", "names") {
+	for _, key := range op.given("executes", "prepares", "resets", "keep", "names", "names_from") {
 		v.add(op.At.at(key, "a point operation is only counted"))
 	}
 	if op.Inline() {
@@ -59,7 +56,7 @@ func (v *validator) point(op *Operation) {
 func (o *Operation) given(keys ...string) []string {
 	says := map[string]bool{
 		"metric": o.Metric != "", "min_duration": o.MinDuration != 0, "recursive": o.Recursive,
-		"sequence": o.Sequence, "shields": o.Shields, "names": len(o.Names) > 0, "phases": len(o.Phases) > 0,
+		"sequence": o.Sequence, "shields": o.Shields, "names": len(o.Names) > 0, "names_from": o.NamesFrom != nil, "phases": len(o.Phases) > 0,
 		"executes": len(o.Executes) > 0, "prepares": len(o.Prepares) > 0, "resets": len(o.Resets) > 0,
 		"keep": o.Keep != "",
 	}
@@ -73,11 +70,12 @@ func (o *Operation) capturesType(t Type) bool {
 
 // names checks that what is named is carried.
 func (v *validator) names(op *Operation) {
-	if len(op.Names) == 0 || !op.Inline() || v.broken(op.At.Path) {
+	if !op.Inline() || v.broken(op.At.Path) ||
+		slices.ContainsFunc(op.captures(), func(c *Capture) bool { return c.Type.Integer() }) {
 		return
 	}
-	if !slices.ContainsFunc(op.captures(), func(c *Capture) bool { return c.Type.Integer() }) {
-		v.add(op.At.at("names", "needs an integer capture: the names are of its values"))
+	for _, key := range op.given("names", "names_from") {
+		v.add(op.At.at(key, "needs an integer capture: the names are of its values"))
 	}
 }
 
@@ -92,49 +90,49 @@ func (v *validator) phases(op *Operation) {
 	}
 }
 
-// opening returns the values of conditions that open the operation, and whether
-// it has a condition at all.
-func (o *Operation) opening() (values []int, condition bool) {
-	for _, tier := range o.Tiers {
-		for _, probe := range tier.Start {
-			if probe.When != nil {
-				condition = true
-				values = append(values, probe.When.In...)
+// opening returns the values of start conditions that open one of the
+// operations; ok is false if there is no condition.
+func opening(ops ...*Operation) (values []int, ok bool) {
+	for _, op := range ops {
+		if op.Inline() || op.Point() {
+			continue
+		}
+		for _, tier := range op.Tiers {
+			for _, probe := range tier.Start {
+				if probe.When != nil {
+					ok = true
+					values = append(values, probe.When.In...)
+				}
 			}
 		}
 	}
-	return values, condition
+	return values, ok
 }
 
 // commands checks the values of start conditions to which the operation gives
-// a meaning.
+// a meaning: its own, or where it has none those of the profile, of which the
+// last one on the thread is its command.
 func (v *validator) commands(p *Profile, op *Operation) {
-	opening, _ := op.opening()
-	// An operation without a condition of its own has the command of the start
-	// probe before.
-	condition := slices.ContainsFunc(p.Operations, func(other *Operation) bool {
-		_, any := other.opening()
-		return any
-	})
+	values, ok := opening(op)
+	if !ok {
+		values, ok = opening(p.Operations...)
+	}
 	first := make(map[int]string)
 	for _, list := range []struct {
 		key    string
 		values []int
 	}{{"executes", op.Executes}, {"prepares", op.Prepares}, {"resets", op.Resets}} {
-		if len(list.values) == 0 {
-			continue
-		}
 		v.uniqueNumbers(op.At, list.key, list.values)
-		if !condition && !v.broken(op.At.Path) {
-			v.add(op.At.at(list.key, "needs a condition at a start of the profile, when, of whose values it speaks"))
+		if len(list.values) > 0 && !ok && !v.broken("operations") {
+			v.add(op.At.at(list.key, "needs a condition at a start, when, of whose values it speaks"))
 		}
 		for _, value := range list.values {
 			if other := first[value]; other != "" && other != list.key {
 				v.add(op.At.at(list.key, "%d is among the values of %s too", value, other))
 			}
 			first[value] = list.key
-			if list.key == "executes" && condition && !slices.Contains(opening, value) && !v.broken(op.At.Path) {
-				v.add(op.At.at(list.key, "no start opens the operation at %s", strconv.Itoa(value)))
+			if list.key == "executes" && ok && !slices.Contains(values, value) && !v.broken("operations") {
+				v.add(op.At.at(list.key, "no start opens an operation at %d", value))
 			}
 		}
 	}

@@ -41,14 +41,26 @@ func (v *validator) part(s site) {
 	if s.part != partDone && s.AfterNote {
 		v.add(s.At.at("after_note", "only an end waits for a note"))
 	}
-	if s.part != partStart && s.Announces {
-		v.add(s.At.at("announces", "only a start announces an operation"))
-	}
-	if s.Announces && (!s.tier.Follows || s.When != nil || len(s.Captures) > 0) {
-		v.add(s.At.at("announces", "needs a tier with follows, and neither when nor capture: another start or an end tells more"))
+	if s.Announces {
+		v.announcement(s)
 	}
 	if s.returns() && (s.part == partStart || s.part == partPoint) {
 		v.add(s.At.at("probe", "only an end or a note is at the return of a function"))
+	}
+}
+
+// announcement checks a start that only another start or an end makes one.
+func (v *validator) announcement(s site) {
+	switch {
+	case s.part != partStart || !s.tier.Follows:
+		v.add(s.At.at("announces", "only a start announces, in a tier with follows"))
+	case !slices.ContainsFunc(s.tier.Start, func(p *Probe) bool { return !p.Announces }):
+		v.add(s.At.at("announces", "needs another start: the one that is announced"))
+	}
+	for _, key := range []string{"when", "capture"} {
+		if s.At.has(key) {
+			v.add(s.At.at(key, "where an operation is announced nothing is read; it has its place at the start that follows"))
+		}
 	}
 }
 
