@@ -60,6 +60,7 @@ struct frame {
 	__u32 status;
 	__u8 command, before; /* guard values plus 1, 0 for none */
 	__u16 start_used;     /* of the event's data, by strings of the start */
+	struct span_string start_strings[MAX_STRINGS];
 	__u64 values[MAX_VALUES];
 };
 

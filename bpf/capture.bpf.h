@@ -89,6 +89,37 @@ static __always_inline long read_string(struct hit *hit, const struct capture *c
 	return n > max ? max : n;
 }
 
+/* Strings before the text leave room for it, and those behind it for the entries. */
+static __always_inline __u32 last_string(const struct event *event)
+{
+	if (event->flags & EVENT_HAS_TEXT)
+		return DATA_SIZE - MAX_STRING - MAX_ENTRIES * sizeof(struct entry);
+	return STRINGS_SIZE - MAX_STRING;
+}
+
+/*
+ * Enters a string that was read behind the event's other data. It takes the place
+ * of the one that the same capture found at a hit before, if it fits there: notes
+ * are hit any number of times. Those of the start are kept for what may follow.
+ */
+static __always_inline void enter_string(struct event *event, const struct frame *frame, __u32 slot,
+					 __u32 offset, __u32 length)
+{
+	struct span_string *s = &event->strings[slot];
+	__u32 before = s->offset;
+
+	opaque(length);
+	if (length >= MAX_STRING)
+		return;
+	if (length <= s->length && before >= frame->start_used && before <= DATA_SIZE - MAX_STRING) {
+		bpf_probe_read_kernel(data_of(event) + before, length, data_of(event) + offset);
+	} else {
+		s->offset = offset;
+		event->used = offset + length;
+	}
+	s->length = length;
+}
+
 static __always_inline void capture_string(struct hit *hit, const struct capture *c)
 {
 	struct event *event = hit->event;
@@ -113,16 +144,16 @@ static __always_inline void capture_string(struct hit *hit, const struct capture
 	offset = event->used;
 	if (max < 1 || max > MAX_STRING)
 		max = MAX_STRING;
-	if (offset > DATA_SIZE - MAX_STRING - MAX_ENTRIES * sizeof(struct entry))
+	if (offset > last_string(event)) {
+		mark(hit, EVENT_FAULT);
 		return;
+	}
 	n = read_string(hit, c, data_of(event) + offset, max, address);
 	if (n < 1 || n > MAX_STRING) {
 		mark(hit, EVENT_FAULT);
 		return;
 	}
-	event->strings[slot].offset = offset;
-	event->strings[slot].length = n - 1;
-	event->used = offset + n - 1;
+	enter_string(event, hit->frame, slot, offset, n - 1);
 }
 
 /*
@@ -137,7 +168,8 @@ struct ps_param {
 	__u64 name, name_length;
 };
 
-#define MAX_ATTRIBUTES	  16 /* that are looked at */
+#define MAX_ATTRIBUTES	  16 /* that are looked at: the last ones, behind a statement's parameters */
+#define MOST_PARAMETERS	  (2 * 65535) /* of a statement and of its attributes: the protocol has 2 bytes for each */
 #define TRACEPARENT_SIZE  55 /* https://www.w3.org/TR/trace-context/#traceparent-header */
 #define TRACEPARENT_NAME  "traceparent"
 
@@ -153,19 +185,34 @@ static __always_inline bool is_traceparent(const struct ps_param *p)
 }
 
 /*
- * Returns where the server holds the value of the attribute, 0 if it is not
- * among the first ones. A function of its own is verified once, not once for
- * every way that leads to it.
+ * Finds where the server holds the value of the attribute: 0 if it is not among
+ * the last ones. Returns a negative error number if they cannot be read. A
+ * function of its own is verified once, not once for every way that leads to it.
  */
-__noinline __u64 find_traceparent(__u64 array, __u64 n)
+__noinline int find_traceparent(__u64 array, __u64 n, __u64 *value)
 {
 	struct ps_param p;
+	int err;
 
+	if (!value)
+		return 0;
+	*value = 0;
+	if (n > MOST_PARAMETERS)
+		return -1;
+	if (n > MAX_ATTRIBUTES) {
+		array += (n - MAX_ATTRIBUTES) * sizeof(p);
+		n = MAX_ATTRIBUTES;
+	}
 	for (int i = 0; i < MAX_ATTRIBUTES; i++) {
-		if (i >= n || bpf_copy_from_user(&p, sizeof(p), (const void *)(array + i * sizeof(p))))
+		if (i >= n)
 			break;
-		if (is_traceparent(&p))
-			return p.value;
+		err = bpf_copy_from_user(&p, sizeof(p), (const void *)(array + i * sizeof(p)));
+		if (err)
+			return err;
+		if (is_traceparent(&p)) {
+			*value = p.value;
+			break;
+		}
 	}
 	return 0;
 }
@@ -184,16 +231,19 @@ static __always_inline void capture_attribute(struct hit *hit, const struct capt
 		mark(hit, EVENT_FAULT);
 		return;
 	}
-	value = find_traceparent(array, n);
+	if (find_traceparent(array, n, &value)) {
+		mark(hit, EVENT_FAULT);
+		return;
+	}
 	if (!value)
 		return;
 	offset = event->used;
-	if (offset > DATA_SIZE - MAX_STRING - MAX_ENTRIES * sizeof(struct entry) ||
-	    bpf_copy_from_user(data_of(event) + offset, TRACEPARENT_SIZE, (const void *)value))
+	if (offset > last_string(event) ||
+	    bpf_copy_from_user(data_of(event) + offset, TRACEPARENT_SIZE, (const void *)value)) {
+		mark(hit, EVENT_FAULT);
 		return;
-	event->strings[slot].offset = offset;
-	event->strings[slot].length = TRACEPARENT_SIZE;
-	event->used = offset + TRACEPARENT_SIZE;
+	}
+	enter_string(event, hit->frame, slot, offset, TRACEPARENT_SIZE);
 }
 
 /* The verifier wants the test of a size right before its use. */
@@ -358,28 +408,38 @@ __noinline int begins(const struct prefix *text, const struct prefix *prefix, __
 	return 1;
 }
 
-/* Whether the operation's text begins with a prefix in small letters. */
+/*
+ * Whether the operation's text begins with a prefix in small letters: what the
+ * record has of it, or else what the site's last capture would find.
+ */
 static __always_inline bool text_begins(struct hit *hit, const char *prefix, __u32 length)
 {
-	__u32 last = hit->spec->captures - 1;
+	__u32 last = hit->spec->captures - 1, offset;
+	struct event *event = hit->event;
 	struct prefix text = {};
 	const struct capture *c;
 	__u64 address = 0;
 
-	if (hit->event && checked(hit->event)->flags & EVENT_HAS_TEXT) {
-		__u32 offset = checked(hit->event)->text_offset;
-
-		if (offset > TEXT_LIMIT ||
-		    bpf_probe_read_kernel(&text, sizeof(text), data_of(checked(hit->event)) + offset))
+	if (!event)
+		return false;
+	event = checked(event);
+	if (event->flags & EVENT_HAS_TEXT) {
+		offset = event->text_offset;
+		if (event->head < length || offset > TEXT_LIMIT ||
+		    bpf_probe_read_kernel(&text, sizeof(text), data_of(event) + offset))
 			return false;
 	} else {
 		opaque(last);
 		if (last >= MAX_CAPTURES)
 			return false;
 		c = &hit->spec->capture[last];
-		if (c->type != CAPTURE_TEXT ||
-		    read_arg(&c->arg, &hit->thread->regs, hit->frame, &address) ||
-		    bpf_copy_from_user(&text, sizeof(text), (const void *)address))
+		if (c->type != CAPTURE_TEXT || !wanted(hit, c) ||
+		    read_arg(&c->arg, &hit->thread->regs, hit->frame, &address))
+			return false;
+		/* No further: a shorter text may end where its memory does. */
+		opaque(length);
+		if (length > PREFIX_SIZE ||
+		    bpf_copy_from_user(&text, length, (const void *)address))
 			return false;
 	}
 	return begins(&text, (const struct prefix *)prefix, length);

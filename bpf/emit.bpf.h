@@ -97,33 +97,27 @@ __noinline int begin_event(struct event *event, const struct frame *frame)
 	return 0;
 }
 
-/* Begins the record of what follows, with the strings that the start captured. */
+/* Begins a record anew, with the strings that the start captured. */
 __noinline int restart_event(struct event *event, const struct frame *frame)
 {
 	if (!event || !frame)
 		return 0;
-	for (int i = 0; i < MAX_STRINGS; i++)
-		if (event->strings[i].offset >= frame->start_used)
-			event->strings[i].length = 0;
+	__builtin_memcpy(event->strings, frame->start_strings, sizeof(event->strings));
 	event->seq = frame->seq;
 	event->flags = 0;
 	event->text_length = 0;
 	event->head = 0;
 	event->tail = 0;
 	event->used = frame->start_used;
-	__builtin_memset(event->rest_count, 0, sizeof(event->rest_count));
-	__builtin_memset(event->rest_ns, 0, sizeof(event->rest_ns));
 	return 0;
 }
 
 /*
- * The event that belongs to a frame, or NULL: the buffer could not be had when
+ * The event of the record with that number, or NULL: the buffer could not be had when
  * the operation began, and holds another one's record.
  */
-static __always_inline struct event *event_of(const struct frame *frame, struct event *event)
+static __always_inline struct event *event_of(__u32 seq, struct event *event)
 {
-	__u32 seq = frame->is_inline ? frame->parent_seq : frame->seq;
-
 	if (!event || checked(event)->seq != seq)
 		return 0;
 	return event;

@@ -107,14 +107,13 @@ static __always_inline int on_step(struct hit *hit, const struct op_config *conf
 	struct running *r = running_at(hit->thread, level);
 
 	hit->now_ns = bpf_ktime_get_ns();
-	hit->event = record_buffer(task, level, 0);
+	hit->event = event_of(hit->thread->open_seq, record_buffer(task, level, 0));
 	end_running(hit->thread, level, hit->event, hit->now_ns);
 	if (!starts)
 		return 0;
 	hit->key = key_at(hit->thread, level);
 	hit->frame = &hit->thread->scratch;
-	hit->event = 0;
-	hit->frame->values[0] = 0;
+	__builtin_memset(hit->frame->values, 0, sizeof(hit->frame->values));
 	capture_values(hit, 0, hit->spec->captures);
 	count(hit->spec->op, COUNT_STARTS);
 	r->op = hit->spec->op;
@@ -139,13 +138,11 @@ static __always_inline void make_room(struct thread *thread, __u16 op,
 
 	if (open >= 0)
 		replace(thread, open);
-	if (config->recursive && !config->follows)
+	if (config->recursive)
 		return;
 	open = find_frame(thread, op);
-	if (!config->recursive || tentative_at(thread, open)) {
-		if (open >= 0)
-			replace(thread, open);
-	}
+	if (open >= 0)
+		replace(thread, open);
 }
 
 /* Remembers the command; false if it does not open the operation. */
@@ -180,11 +177,25 @@ static __always_inline bool open_frame(struct hit *hit, const struct op_config *
 	hit->key = key_at(hit->thread, level);
 	if (config->is_inline)
 		return true;
-	running_at(hit->thread, level)->active = 0;
+	lose_running(hit->thread, level);
 	inherit_namespace(hit->thread, hit->key, level);
 	hit->event = record_buffer(task, level, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	begin_event(hit->event, hit->frame);
 	return true;
+}
+
+/* What was just popped may be followed by another one, which begins now. */
+static __always_inline void follow(struct hit *hit, const struct op_config *config)
+{
+	struct frame *frame = hit->frame;
+
+	reopen(hit->thread, frame, config->kept);
+	restart_event(hit->event, frame);
+	if (hit->event) {
+		__builtin_memset(checked(hit->event)->rest_count, 0, sizeof(hit->event->rest_count));
+		__builtin_memset(checked(hit->event)->rest_ns, 0, sizeof(hit->event->rest_ns));
+	}
+	frame->start_ns = bpf_ktime_get_ns();
 }
 
 /*
@@ -194,17 +205,24 @@ static __always_inline bool open_frame(struct hit *hit, const struct op_config *
 static __always_inline int on_announcement(struct hit *hit, const struct op_config *config,
 					   struct task_struct *task)
 {
-	int open = find_frame(hit->thread, hit->spec->op);
+	struct thread *thread = hit->thread;
+	int open = find_stale(thread, hit->spec->op, config->family);
+	__u32 level;
 
-	if (open == SHIELDED || (open >= 0 && !tentative_at(hit->thread, open)))
+	if (open >= 0)
+		replace(thread, open);
+	open = find_frame(thread, hit->spec->op);
+	if (open == SHIELDED || (open >= 0 && !tentative_at(thread, open)))
 		return 0;
 	if (open >= 0) {
-		/* It has what its start would find again, but the time. */
-		replace(hit->thread, open + 1);
-		hit->frame = frame_at(hit->thread, open);
-		hit->thread->entries = hit->frame->entries;
-		running_at(hit->thread, level_of(hit->frame))->active = 0;
-	} else if (!open_frame(hit, config, task)) {
+		replace(thread, open + 1);
+		hit->frame = frame_at(thread, open);
+		level = level_of(hit->frame);
+		lose_running(thread, level);
+		hit->event = event_of(hit->frame->seq, record_buffer(task, level, 0));
+		pop(thread, hit->frame);
+		follow(hit, config);
+	} else if (thread->depth >= MAX_DEPTH || !open_frame(hit, config, task)) {
 		return 0;
 	}
 	hit->frame->tentative = ANNOUNCED;
@@ -212,19 +230,29 @@ static __always_inline int on_announcement(struct hit *hit, const struct op_conf
 	return 0;
 }
 
-/* Finds what was announced, so that it goes on as certain. */
+/* Finds what was announced, so that it goes on as certain, with nothing captured yet. */
 static __always_inline bool find_announced(struct hit *hit, struct task_struct *task)
 {
 	int open = find_frame(hit->thread, hit->spec->op);
+	struct frame *frame;
 	__u32 level;
 
 	if (open < 0 || tentative_at(hit->thread, open) != ANNOUNCED)
 		return false;
-	hit->frame = frame_at(hit->thread, open);
-	hit->frame->tentative = CERTAIN;
-	level = level_of(hit->frame);
+	frame = frame_at(hit->thread, open);
+	frame->tentative = CERTAIN;
+	frame->noted = 0;
+	frame->failed = 0;
+	frame->status = 0;
+	frame->start_used = 0;
+	__builtin_memset(frame->start_strings, 0, sizeof(frame->start_strings));
+	__builtin_memset(frame->values, 0, sizeof(frame->values));
+	level = level_of(frame);
+	hit->frame = frame;
 	hit->key = key_at(hit->thread, level);
-	hit->event = event_of(hit->frame, record_buffer(task, level, 0));
+	inherit_namespace(hit->thread, hit->key, level);
+	hit->event = event_of(frame->seq, record_buffer(task, level, 0));
+	restart_event(hit->event, frame);
 	return true;
 }
 
@@ -277,8 +305,11 @@ static __always_inline int on_start(struct pt_regs *ctx)
 	hit.frame->before = before;
 	hit.frame->command = hit.thread->command;
 	capture_values(&hit, 0, spec->captures);
-	if (hit.event)
+	if (hit.event) {
 		hit.frame->start_used = checked(hit.event)->used;
+		__builtin_memcpy(hit.frame->start_strings, checked(hit.event)->strings,
+				 sizeof(hit.frame->start_strings));
+	}
 	capture_last(&hit);
 	if (!announced)
 		hit.frame->start_ns = hit.thread->real_start_ns ?: bpf_ktime_get_ns();
@@ -337,16 +368,6 @@ static __always_inline void finish(struct hit *hit, const struct op_config *conf
 	emit(hit, end_ns, left_out ? EVENT_UNCHOSEN : 0);
 }
 
-/* What was just popped may be followed by another one, which has begun then. */
-static __always_inline void follow(struct hit *hit, const struct op_config *config)
-{
-	struct frame *frame = hit->frame;
-
-	reopen(hit->thread, frame, config->kept);
-	restart_event(hit->event, frame);
-	frame->start_ns = bpf_ktime_get_ns();
-}
-
 /* A hit that captures into the operation, which goes on. */
 static __always_inline int on_note(struct hit *hit)
 {
@@ -385,13 +406,13 @@ static __always_inline int on_stray(struct thread *thread, const struct spec *sp
 {
 	__u32 op = spec->op + 1;
 
+	if (spec->flags & SPEC_NOTE)
+		return 0;
 	if (open == SHIELDED ||
 	    (thread && (thread->refused == op || thread->refused_inner == op))) {
 		count(spec->op, COUNT_UNWANTED);
 		return 0;
 	}
-	if (spec->flags & SPEC_NOTE)
-		return 0;
 	count(spec->op, COUNT_DONES);
 	count(spec->op, COUNT_NO_START);
 	return 0;
@@ -436,7 +457,7 @@ static __always_inline int on_done(struct pt_regs *ctx)
 		replace(hit.thread, open + 1);
 	level = level_of(hit.frame);
 	hit.key = key_at(hit.thread, level);
-	hit.event = event_of(hit.frame, record_buffer(task, level, 0));
+	hit.event = event_of(hit.frame->seq, record_buffer(task, level, 0));
 	if (spec->flags & SPEC_NOTE)
 		return on_note(&hit);
 	return on_end(&hit, config, level);

@@ -157,54 +157,64 @@ type ProgramsThread struct {
 	}
 	Key    [4]ProgramsHistogramKey
 	Frames [16]struct {
-		_         structs.HostLayout
-		StartNs   uint64
-		Seq       uint32
-		ParentSeq uint32
-		Op        uint16
-		IsInline  uint8
-		Level     uint8
-		Owner     uint8
-		Entries   uint8
-		Family    uint8
-		Shields   uint8
-		Tentative uint8
-		Noted     uint8
-		Failed    uint8
-		_         [1]byte
-		Status    uint32
-		Command   uint8
-		Before    uint8
-		StartUsed uint16
-		_         [4]byte
-		Values    [16]uint64
+		_            structs.HostLayout
+		StartNs      uint64
+		Seq          uint32
+		ParentSeq    uint32
+		Op           uint16
+		IsInline     uint8
+		Level        uint8
+		Owner        uint8
+		Entries      uint8
+		Family       uint8
+		Shields      uint8
+		Tentative    uint8
+		Noted        uint8
+		Failed       uint8
+		_            [1]byte
+		Status       uint32
+		Command      uint8
+		Before       uint8
+		StartUsed    uint16
+		StartStrings [6]struct {
+			_      structs.HostLayout
+			Offset uint16
+			Length uint16
+		}
+		_      [4]byte
+		Values [16]uint64
 	}
 	Entry       [64]ProgramsEntry
 	Bare        ProgramsEvent
 	Guard       uint64
 	RealStartNs uint64
 	Scratch     struct {
-		_         structs.HostLayout
-		StartNs   uint64
-		Seq       uint32
-		ParentSeq uint32
-		Op        uint16
-		IsInline  uint8
-		Level     uint8
-		Owner     uint8
-		Entries   uint8
-		Family    uint8
-		Shields   uint8
-		Tentative uint8
-		Noted     uint8
-		Failed    uint8
-		_         [1]byte
-		Status    uint32
-		Command   uint8
-		Before    uint8
-		StartUsed uint16
-		_         [4]byte
-		Values    [16]uint64
+		_            structs.HostLayout
+		StartNs      uint64
+		Seq          uint32
+		ParentSeq    uint32
+		Op           uint16
+		IsInline     uint8
+		Level        uint8
+		Owner        uint8
+		Entries      uint8
+		Family       uint8
+		Shields      uint8
+		Tentative    uint8
+		Noted        uint8
+		Failed       uint8
+		_            [1]byte
+		Status       uint32
+		Command      uint8
+		Before       uint8
+		StartUsed    uint16
+		StartStrings [6]struct {
+			_      structs.HostLayout
+			Offset uint16
+			Length uint16
+		}
+		_      [4]byte
+		Values [16]uint64
 	}
 	Regs struct {
 		_      structs.HostLayout

@@ -137,6 +137,25 @@ static __always_inline void pop(struct thread *thread, const struct frame *frame
 		thread->entries = frame->entries;
 }
 
+static __always_inline struct running *running_at(struct thread *thread, __u32 level)
+{
+	if (level >= MAX_LEVELS)
+		level = MAX_LEVELS - 1;
+	opaque(level);
+	return &thread->running[level & (MAX_LEVELS - 1)];
+}
+
+/* What runs of a sequence at a level will not be seen to end. */
+static __always_inline void lose_running(struct thread *thread, __u32 level)
+{
+	struct running *r = running_at(thread, level);
+
+	if (!r->active)
+		return;
+	r->active = 0;
+	count(r->op, COUNT_REPLACED);
+}
+
 /* Takes frame n and all above it from the stack, as replaced. */
 __noinline int replace(struct thread *thread, __u32 n)
 {
@@ -150,6 +169,8 @@ __noinline int replace(struct thread *thread, __u32 n)
 			break;
 		if (!thread->frames[top].tentative)
 			count(thread->frames[top].op, COUNT_REPLACED);
+		if (!thread->frames[top].is_inline)
+			lose_running(thread, thread->frames[top].level);
 		pop(thread, &thread->frames[top]);
 	}
 	return 0;
@@ -189,7 +210,11 @@ __noinline int abandon(struct thread *thread)
 	thread->over = 0;
 	thread->level = 0;
 	thread->owner = 0;
+	thread->entries = 0;
 	thread->open_seq = 0;
+	thread->command = 0;
+	thread->refused = 0;
+	thread->refused_inner = 0;
 	return 0;
 }
 
@@ -226,7 +251,9 @@ static __always_inline struct frame *push(struct thread *thread, __u16 op,
 	frame->command = 0;
 	frame->before = 0;
 	frame->start_used = 0;
-	frame->seq = ++thread->next_seq;
+	__builtin_memset(frame->start_strings, 0, sizeof(frame->start_strings));
+	/* What is inline is part of the record around it. */
+	frame->seq = is_inline ? thread->open_seq : ++thread->next_seq;
 	frame->parent_seq = thread->open_seq;
 	frame->level = thread->level;
 	frame->owner = thread->owner;
@@ -255,6 +282,7 @@ __noinline int reopen(struct thread *thread, struct frame *frame, __u16 kept)
 	frame->noted = 0;
 	frame->failed = 0;
 	frame->status = 0;
+	frame->before = frame->command;
 	frame->seq = ++thread->next_seq;
 	for (int i = 0; i < MAX_VALUES; i++)
 		if (!(kept >> i & 1))
@@ -281,14 +309,6 @@ static __always_inline struct histogram_key *key_at(struct thread *thread, __u32
 		level = MAX_LEVELS - 1;
 	opaque(level);
 	return &thread->key[level & (MAX_LEVELS - 1)];
-}
-
-static __always_inline struct running *running_at(struct thread *thread, __u32 level)
-{
-	if (level >= MAX_LEVELS)
-		level = MAX_LEVELS - 1;
-	opaque(level);
-	return &thread->running[level & (MAX_LEVELS - 1)];
 }
 
 /* A nested operation is in the namespace of what is around it, until it tells its own. */

@@ -25,7 +25,6 @@ type connection struct {
 type prepare struct {
 	seen     bool
 	tid, seq uint32
-	inner    uint32          // operations that rode inside its record, and took numbers as well
 	context  sqltext.Carrier // zero: it had none
 }
 

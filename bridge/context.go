@@ -103,7 +103,7 @@ func (a *Assembler) followsItsPrepare(r *Record, op *Operation, t *told, st *sta
 	if p.tid != r.TID {
 		return false // a thread pool: the thread's last command was another connection's
 	}
-	if r.Seq != p.seq+1+p.inner {
+	if r.Seq != p.seq+1 {
 		return true // an older one: the last was sampled out
 	}
 	return same(&p.context, &st.carrier)
@@ -115,8 +115,7 @@ func (a *Assembler) rememberPrepare(r *Record, op *Operation, t *told, st *state
 		return
 	}
 	a.connections.at(t.connection).prepare = prepare{
-		seen: true, tid: r.TID, seq: r.Seq, inner: uint32(len(r.Entries)) + uint32(sum(r.RestCount[:])),
-		context: bare(&st.carrier),
+		seen: true, tid: r.TID, seq: r.Seq, context: bare(&st.carrier),
 	}
 }
 

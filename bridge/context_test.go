@@ -297,7 +297,7 @@ func TestAnExecutionsCommentIsStaleUnlessItsPrepareCameJustBefore(t *testing.T) 
 	}
 }
 
-func TestInnerOperationsOfAPrepareTakeNumbersToo(t *testing.T) {
+func TestInnerOperationsOfAPrepareTakeNoNumbers(t *testing.T) {
 	a := newAssembler(AssemblerConfig{})
 	add := func(r *Record, seq uint32) string {
 		r.Seq = seq
@@ -309,7 +309,7 @@ func TestInnerOperationsOfAPrepareTakeNumbersToo(t *testing.T) {
 	prepared.Entries = []Entry{{Op: opSort, Depth: 1, StartNs: 2000}}
 	prepared.RestCount[1] = 3
 	add(prepared, 10)
-	if got := add(whole(tagged("SELECT ?", 1), as(commandExecute, commandPrepare)), 15); got != "own linked 1"+stale {
+	if got := add(whole(tagged("SELECT ?", 1), as(commandExecute, commandPrepare)), 11); got != "own linked 1"+stale {
 		t.Errorf("the execution after it is %s", got)
 	}
 }

@@ -26,7 +26,7 @@ const (
 	FlagUnchosen                          // filtered or sampled out: sent for the context that its text sets, gives no span
 )
 
-// NoCommand is the command of a start probe that has no condition.
+// NoCommand is the command where the thread has met no condition of a start yet.
 const NoCommand = 255
 
 // Entry is a finished inner operation that rides inside the record of the
@@ -50,9 +50,9 @@ type Record struct {
 	TGID, TID  uint32 // in the pid namespace of the kernel's root
 	StartNs    uint64 // CLOCK_MONOTONIC, nanoseconds
 	EndNs      uint64 // CLOCK_MONOTONIC, nanoseconds
-	Seq        uint32 // number of the operation within its thread
-	Command    uint8  // value of the condition at the start probe, or NoCommand
-	Before     uint8  // the same at the thread's start probe before that, whether it opened an operation or not
+	Seq        uint32 // number of the operation within its thread, among those with a record
+	Command    uint8  // value of the last condition at a start probe of the thread, or NoCommand
+	Before     uint8  // the one before that, whether it opened an operation or not; of what follows another operation the same as Command
 	ParentSeq  uint32 // Seq of the enclosing operation with a record of its own, 0 if none
 	Values     [MaxValues]uint64
 	Strings    [MaxStrings][]byte

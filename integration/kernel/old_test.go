@@ -108,12 +108,12 @@ func TestKernelRunsThePrograms(t *testing.T) {
 			if err := objects.Counters.Lookup(uint32(0), &perCPU); err != nil {
 				t.Fatal(err)
 			}
-			starts, dones := uint64(0), uint64(0)
+			starts, dones, unwanted := uint64(0), uint64(0), uint64(0)
 			for _, c := range perCPU {
-				starts, dones = starts+c.N[0], dones+c.N[1]
+				starts, dones, unwanted = starts+c.N[0], dones+c.N[1], unwanted+c.N[17]
 			}
-			if starts != 7 || dones != 8 {
-				t.Errorf("%d starts and %d dones, want 7 and 8", starts, dones)
+			if starts != 7 || dones != 7 || unwanted != 1 {
+				t.Errorf("%d starts, %d dones and %d unwanted, want 7, 7 and 1", starts, dones, unwanted)
 			}
 		})
 	}

@@ -41,6 +41,9 @@ func (v *validator) source(s site, c *Capture) {
 	if c.Returned && !s.returns() && !v.broken(s.At.Path+".probe") {
 		v.add(c.At.at("returned", "only at the return of a function, a uretprobe, is there a result"))
 	}
+	if c.Variable != "" && s.returns() {
+		v.add(c.At.at("variable", "at the return of a function the place of the program's variables is not known"))
+	}
 	if c.Path != "" {
 		v.follow(s, c.At, c.Path)
 	}
