@@ -81,23 +81,31 @@ static __always_inline struct histogram *histogram_of(const struct histogram_key
 }
 
 /* Verified once: see bpf/args.bpf.h. */
-__noinline int observe(const struct histogram_key *key, __u64 duration_ns)
+__noinline int add_duration(struct histogram *h, __u64 duration_ns)
 {
 	__u32 bucket = bucket_of(duration_ns);
-	struct histogram *h;
 
-	if (!key)
+	if (!h)
 		return 0;
-	h = histogram_of(key);
-	if (!h) {
-		count(key->op, COUNT_HISTOGRAM_LOST);
-		return 0;
-	}
 	__sync_fetch_and_add(&h->count, 1);
 	__sync_fetch_and_add(&h->sum_ns, duration_ns);
 	if (bucket < NUM_BUCKETS)
 		__sync_fetch_and_add(&h->buckets[bucket], 1);
 	return 0;
+}
+
+/*
+ * The key is looked up outside of that function: Linux 6.1 takes no key of a map
+ * that a function was given by pointer (map_key_value_types, kernel/bpf/verifier.c).
+ */
+static __always_inline void observe(const struct histogram_key *key, __u64 duration_ns)
+{
+	struct histogram *h = histogram_of(key);
+
+	if (h)
+		add_duration(h, duration_ns);
+	else
+		count(key->op, COUNT_HISTOGRAM_LOST);
 }
 
 #endif
