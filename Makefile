@@ -59,6 +59,11 @@ test-integration: ## tests against real servers, backends and the kernel (root)
 		go run ./integration/skipcheck integration/skips.txt
 test-integration: SHELL := /bin/bash
 
+.PHONY: test-vm
+test-vm: ## the kernel tests on Debian's kernels 6.1 and 6.12, emulated (15 minutes)
+	@scripts/install-deps.sh cpio gcc libc6-dev qemu-system-x86
+	$(GO) for series in 6.1 6.12; do integration/vm/run.sh $$series || exit 1; done
+
 .PHONY: bench
 bench: ## benchmarks of the Go packages
 	$(GO) go test -run '^$$' -bench . -benchmem ./...
