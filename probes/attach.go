@@ -26,7 +26,6 @@ type served struct {
 	profile   *catalog.Profile
 	operation *catalog.Operation
 	tier      *catalog.Tier
-	misses    []string
 	missing   map[string]string // captures that this program does not allow
 	sites     []site
 	indexes   []uint32 // of the sites in the map of sites
@@ -37,7 +36,7 @@ type served struct {
 }
 
 // servedKey names what is served: profile, operation, tier and files.
-func servedKey(profile *catalog.Profile, op *catalog.Operation, p *plan) string {
+func servedKey(profile *catalog.Profile, p *plan) string {
 	seen := make(map[string]bool)
 	var files []string
 	for i := range p.sites {
@@ -48,18 +47,19 @@ func servedKey(profile *catalog.Profile, op *catalog.Operation, p *plan) string 
 		}
 	}
 	sort.Strings(files)
-	return strings.Join(append([]string{profile.Name, op.Name, p.tier.Name}, files...), "|")
+	return strings.Join(append([]string{profile.Name, p.operation.Name, p.tier.Name}, files...), "|")
 }
 
 // newServed enters an operation into the tables of both sides.
-func (s *Session) newServed(profile *catalog.Profile, op *catalog.Operation, p *plan) (*served, error) {
+func (s *Session) newServed(profile *catalog.Profile, p *plan) (*served, error) {
+	op := p.operation
 	table := s.operations()
 	if len(table) >= bpf.MaxOperations {
 		return nil, fmt.Errorf("no more than %d operations can be observed at a time", bpf.MaxOperations)
 	}
 	sv := &served{
 		op: uint16(len(table)), profile: profile, operation: op, tier: p.tier,
-		misses: p.misses, missing: p.missing, sites: p.sites,
+		missing: p.missing, sites: p.sites,
 		pids: make(map[int]bool), allowed: make(map[int]bool),
 	}
 	config := s.opConfig(profile, op, p.tier)
@@ -75,7 +75,7 @@ func (s *Session) newServed(profile *catalog.Profile, op *catalog.Operation, p *
 		sv.indexes = append(sv.indexes, s.nextSite)
 		s.nextSite++
 	}
-	s.addOperation(bridgeOperation(profile, op, p))
+	s.addOperation(bridgeOperation(profile, p))
 	return sv, nil
 }
 
@@ -146,7 +146,8 @@ func sampleThreshold(ratio float64) uint32 {
 	return uint32(ratio * (1 << 32))
 }
 
-func bridgeOperation(profile *catalog.Profile, op *catalog.Operation, p *plan) *bridge.Operation {
+func bridgeOperation(profile *catalog.Profile, p *plan) *bridge.Operation {
+	op := p.operation
 	where := p.tier.Slots()
 	fields, constants := operationFields(op, p.tier, where, p.missing)
 	o := &bridge.Operation{

@@ -125,7 +125,9 @@ func TestFieldsOfAnOperation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	op := bridgeOperation(profile, profile.Operations.Find("query"), &plan{tier: profile.Operations.Find("query").Tiers[0]})
+	op := bridgeOperation(profile, &plan{
+		operation: profile.Operations.Find("query"), tier: profile.Operations.Find("query").Tiers[0],
+	})
 	want := []bridge.Field{
 		{Name: "namespace", Attr: "db.namespace", Type: bridge.FieldString, Slot: 0, Role: bridge.RoleNamespace},
 		{Name: "connection", Attr: "spanbridge.connection.id", Type: bridge.FieldUint, Slot: 0, Role: bridge.RoleConnection},

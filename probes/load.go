@@ -15,10 +15,7 @@ import (
 )
 
 // prepare loads the programs and meanwhile looks at the targets.
-func (s *Session) prepare() (err error) {
-	if s.kernel, err = features.LinuxVersionCode(); err != nil {
-		return fmt.Errorf("read kernel version: %w", err)
-	}
+func (s *Session) prepare() error {
 	loaded := make(chan error, 1)
 	go func() { loaded <- s.load() }()
 	s.survey()
@@ -27,8 +24,8 @@ func (s *Session) prepare() (err error) {
 
 // load loads the programs.
 func (s *Session) load() error {
-	if _, err := os.Stat("/sys/kernel/btf/vmlinux"); err != nil {
-		return fmt.Errorf("%w: it has no BTF in /sys/kernel/btf/vmlinux; use a kernel built with CONFIG_DEBUG_INFO_BTF", ErrKernel)
+	if _, err := os.Stat(vmlinuxBTF); err != nil {
+		return fmt.Errorf("%w: it has no BTF in %s; use a kernel built with CONFIG_DEBUG_INFO_BTF", ErrKernel, vmlinuxBTF)
 	}
 	types := bpf.KernelTypes()
 	multiErr := features.HaveBPFLinkUprobeMulti()
@@ -77,15 +74,8 @@ func (s *Session) survey() {
 		s.discover(pid)
 	}
 	for _, o := range s.seen {
-		v, err := s.look(o)
-		if err != nil {
-			continue
-		}
-		s.learn(o)
-		for _, op := range o.profile.Operations {
-			if s.cfg.Detail.Includes(op.Detail) {
-				s.planOperation(v, o.profile, op)
-			}
+		if err := s.examine(o); err == nil {
+			s.learn(o)
 		}
 	}
 }

@@ -58,16 +58,16 @@ func (sv *served) idle() bool { return len(sv.links) == 0 && len(sv.pids) == 0 &
 // find returns what serves an operation in those files, or nil. An operation of
 // a container that is gone is given to the files of a new one: every start of a
 // container makes new files, and numbers of operations are few.
-func (s *Session) find(key string, profile *catalog.Profile, op *catalog.Operation, p *plan) *served {
+func (s *Session) find(key string, profile *catalog.Profile, p *plan) *served {
 	if sv := s.served[key]; sv != nil && !sv.idle() {
 		return sv
 	}
-	if sv := s.served[key]; sv != nil && sv.fits(profile, op, p) {
+	if sv := s.served[key]; sv != nil && sv.fits(profile, p) {
 		sv.moveTo(p)
 		return sv
 	}
 	for old, sv := range s.served {
-		if sv.idle() && sv.fits(profile, op, p) {
+		if sv.idle() && sv.fits(profile, p) {
 			delete(s.served, old)
 			s.served[key] = sv
 			sv.moveTo(p)
@@ -79,13 +79,13 @@ func (s *Session) find(key string, profile *catalog.Profile, op *catalog.Operati
 
 // fits reports whether the entry in the operation table and those of the sites
 // can serve another plan.
-func (sv *served) fits(profile *catalog.Profile, op *catalog.Operation, p *plan) bool {
-	return sv.profile == profile && sv.operation == op && sv.tier == p.tier &&
+func (sv *served) fits(profile *catalog.Profile, p *plan) bool {
+	return sv.profile == profile && sv.operation == p.operation && sv.tier == p.tier &&
 		len(sv.sites) == len(p.sites) && maps.Equal(sv.missing, p.missing)
 }
 
 func (sv *served) moveTo(p *plan) {
-	sv.sites, sv.misses = p.sites, p.misses
+	sv.sites = p.sites
 	for i := range sv.sites {
 		sv.sites[i].spec.Op = sv.op
 	}

@@ -41,7 +41,7 @@ func TestOperationsOfContainersThatAreGoneServeNewOnes(t *testing.T) {
 	} {
 		s := &Session{served: test.served}
 		p := fresh()
-		if got := s.find("new", nil, op, p); got != test.want {
+		if got := s.find("new", nil, p); got != test.want {
 			t.Errorf("%s: got %+v", test.name, got)
 			continue
 		}
@@ -84,7 +84,7 @@ func TestFilesOfContainersThatAreGoneAreClosed(t *testing.T) {
 	watched := &binary{key: fileKey{1, 3}, overlay: true, file: open()}
 	attached := &binary{key: fileKey{1, 4}, overlay: true, file: open()}
 	s := &Session{
-		seen:   map[int]*observed{1: {files: map[fileKey]bool{watched.key: true}}},
+		scout:  scout{seen: map[int]*observed{1: {files: map[fileKey]bool{watched.key: true}}}},
 		served: map[string]*served{"x": {links: make([]link.Link, 1), sites: []site{{file: attached}}}},
 	}
 	s.files.byKey = map[fileKey]*binary{gone.key: gone, host.key: host, watched.key: watched, attached.key: attached}

@@ -59,36 +59,54 @@ func (v *view) find(a catalog.Address) []*binary {
 
 // plan is how one operation is seen in one process.
 type plan struct {
-	tier  *catalog.Tier
-	sites []site
-	// misses says of each better tier why it does not serve.
-	misses []string
+	operation *catalog.Operation
+	tier      *catalog.Tier // nil if no tier serves
+	sites     []site
+	// misses says of each better tier, or of all, why it does not serve.
+	misses []Miss
 	// missing says of captures why this program does not allow them.
 	missing map[string]string
 }
 
+// Miss is why a tier does not serve an operation of a process.
+type Miss struct {
+	Tier   string `json:"tier"`
+	Reason string `json:"reason"`
+	// Mend is what would make the tier serve, if the profile tells.
+	Mend  string `json:"mend,omitempty"`
+	unmet bool   // the server has to be set up otherwise
+}
+
 // planOperation takes the first tier of an operation whose probes all exist.
-// The error says what each tier lacks.
-func (s *Session) planOperation(v *view, profile *catalog.Profile, op *catalog.Operation) (*plan, error) {
-	p := &plan{}
+func (s *scout) planOperation(v *view, profile *catalog.Profile, op *catalog.Operation) *plan {
+	p := &plan{operation: op}
 	for _, tier := range op.Tiers {
 		if !s.cfg.Detail.Includes(tier.Detail) {
 			continue
 		}
-		t := &tierPlan{session: s, view: v, profile: profile, op: op, tier: tier, missing: make(map[string]string)}
+		t := &tierPlan{scout: s, view: v, profile: profile, op: op, tier: tier, missing: make(map[string]string)}
 		sites, err := t.sites()
 		if err == nil {
 			p.tier, p.sites, p.missing = tier, sites, t.missing
-			return p, nil
+			return p
 		}
-		p.misses = append(p.misses, fmt.Sprintf("%s: %v", tier.Name, err))
+		p.misses = append(p.misses, missOf(tier, err))
 	}
-	return nil, errors.New(strings.Join(p.misses, "; "))
+	return p
+}
+
+func missOf(tier *catalog.Tier, err error) Miss {
+	m := Miss{Tier: tier.Name, Reason: err.Error(), Mend: tier.Needs}
+	var unmet *unmetError
+	if errors.As(err, &unmet) && unmet.Mend != "" {
+		m.Mend, m.unmet = unmet.Mend, true
+	}
+	return m
 }
 
 // tierPlan looks for the sites of one tier.
 type tierPlan struct {
-	session *Session
+	scout   *scout
 	view    *view
 	profile *catalog.Profile
 	op      *catalog.Operation
@@ -112,7 +130,7 @@ func (t *tierPlan) sites() ([]site, error) {
 		{actionDone, 0, t.tier.Done}, {actionPoint, 0, t.tier.Point},
 	} {
 		for _, probe := range group.probes {
-			if !t.session.cfg.Detail.Includes(probe.Detail) {
+			if !t.scout.cfg.Detail.Includes(probe.Detail) {
 				continue
 			}
 			sites, err := t.probe(probe)
@@ -225,7 +243,7 @@ func (t *tierPlan) resolveUSDT(file *binary, a catalog.Address, probe *catalog.P
 	var sites []site
 	for i := range found.Sites {
 		at := &found.Sites[i]
-		cost, err := checkInstruction(t.session.kernel, at.Instruction.Kind)
+		cost, err := checkInstruction(t.scout.kernel, at.Instruction.Kind)
 		if err != nil {
 			return nil, fmt.Errorf("%s:%s at %#x of %s: %w", a.Provider, a.Name, at.Address, file.path, err)
 		}

@@ -5,54 +5,203 @@ package probes
 import (
 	"cmp"
 	"slices"
+
+	"github.com/spanbridge/spanbridge/probes/catalog"
 )
 
-// Report says what is observed, and how.
+// Report says what is observed, or would be, and how. Its JSON is read by other
+// programs: docs/doctor.md defines the names.
 type Report struct {
-	Targets []TargetReport // by pid
-	Sites   int            // probe sites with a program attached
+	Targets []TargetReport `json:"targets"` // by pid
+	Sites   int            `json:"-"`       // probe sites with a program attached
 }
 
 // TargetReport is one process.
 type TargetReport struct {
-	PID        int
-	Executable string
-	Profile    string
-	Operations []OperationReport
-	// Missing says of each operation that cannot be seen why not.
-	Missing []string
+	PID         int    `json:"pid"`
+	Executable  string `json:"executable"` // path, as the process sees it
+	ContainerID string `json:"container_id,omitempty"`
+	Profile     string `json:"profile"`
+	// Version is what the server calls itself, "" if it does not tell.
+	Version  string   `json:"version"`
+	Standing Standing `json:"standing"`
+	// Tested are the versions with which the profile was tested.
+	Tested     []string          `json:"tested"`
+	Operations []OperationReport `json:"operations"`
+	// Unseen are the operations that no tier serves.
+	Unseen []UnseenReport `json:"unseen"`
+	// LeftOut are the operations that need more detail than was asked for.
+	LeftOut []string `json:"left_out"`
+	Hints   []Hint   `json:"hints"`
 }
+
+// Standing says whether a profile was tested with a server's version.
+type Standing string
+
+// The standings.
+const (
+	StandingTested   Standing = "tested"
+	StandingUnproven Standing = "unproven"
+	StandingNone     Standing = "not stated" // the profile names no version
+)
 
 // OperationReport is how one operation of a process is seen.
 type OperationReport struct {
-	Name   string
-	Tier   string
-	Lacks  []string // what this tier cannot tell
-	Misses []string // why the better tiers do not serve
-	Costs  []Cost   // of the sites
+	Name  string          `json:"name"`
+	Tier  string          `json:"tier"`
+	Sites []OperationSite `json:"sites"`
+	// CostNs estimates what the probes take of the server's thread each time that
+	// the operation happens; 0 if the cost of a site is not known.
+	CostNs  int64            `json:"cost_ns,omitempty"`
+	Lacks   []string         `json:"lacks"`   // what this tier cannot tell
+	Missing []MissingCapture `json:"missing"` // what it could, and not of this program
+	Misses  []Miss           `json:"misses"`  // why the better tiers do not serve
+}
+
+// OperationSite is one place with a probe.
+type OperationSite struct {
+	Probe  string `json:"probe"` // in the profile's notation
+	File   string `json:"file"`  // path, as the process sees it
+	Offset uint64 `json:"offset"`
+	Cost   Cost   `json:"cost"`
+}
+
+// MissingCapture is what a program does not let its tier tell.
+type MissingCapture struct {
+	Capture string `json:"capture"`
+	// Attributes are those of the span that it would give.
+	Attributes []string `json:"attributes"`
+	Reason     string   `json:"reason"`
+}
+
+// UnseenReport is an operation that no tier serves.
+type UnseenReport struct {
+	Name   string `json:"name"`
+	Misses []Miss `json:"misses"`
+}
+
+// Hint is what would show more of a target.
+type Hint struct {
+	Operations []string `json:"operations"`
+	Tier       string   `json:"tier"` // that would serve
+	Mend       string   `json:"mend"`
 }
 
 // Report returns the state after the last scan. It is safe for concurrent use.
 func (s *Session) Report() Report { return *s.report.Load() }
 
 func (s *Session) publishReport() {
-	var r Report
+	r := s.scout.report()
 	for _, sv := range s.served {
 		if len(sv.links) > 0 {
 			r.Sites += len(sv.sites)
 		}
 	}
+	s.report.Store(&r)
+}
+
+// report tells of the targets as they were last examined.
+func (s *scout) report() Report {
+	r := Report{Targets: []TargetReport{}}
 	for _, o := range s.seen {
-		t := TargetReport{PID: o.pid, Executable: o.exePath, Profile: o.profile.Name, Missing: o.lacking}
-		for _, sv := range o.served {
-			op := OperationReport{Name: sv.operation.Name, Tier: sv.tier.Name, Lacks: sv.tier.Lacks, Misses: sv.misses}
-			for i := range sv.sites {
-				op.Costs = append(op.Costs, sv.sites[i].cost)
-			}
-			t.Operations = append(t.Operations, op)
-		}
-		r.Targets = append(r.Targets, t)
+		r.Targets = append(r.Targets, s.targetReport(o))
 	}
 	slices.SortFunc(r.Targets, func(a, b TargetReport) int { return cmp.Compare(a.PID, b.PID) })
-	s.report.Store(&r)
+	return r
+}
+
+func (s *scout) targetReport(o *observed) TargetReport {
+	t := TargetReport{
+		PID: o.pid, Executable: o.exePath, ContainerID: o.box.id,
+		Profile: o.profile.Name, Version: o.version, Standing: standingOf(o), Tested: listed(o.profile.Tested),
+		Operations: []OperationReport{}, Unseen: []UnseenReport{}, LeftOut: []string{}, Hints: []Hint{},
+	}
+	for _, p := range o.plans {
+		t.addHints(p)
+		if p.tier == nil {
+			t.Unseen = append(t.Unseen, UnseenReport{Name: p.operation.Name, Misses: p.misses})
+			continue
+		}
+		t.Operations = append(t.Operations, operationReport(p))
+	}
+	for _, op := range o.profile.Operations {
+		if !s.cfg.Detail.Includes(op.Detail) {
+			t.LeftOut = append(t.LeftOut, op.Name)
+		}
+	}
+	return t
+}
+
+// listed returns a list that is not null in JSON.
+func listed[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+func standingOf(o *observed) Standing {
+	switch {
+	case len(o.profile.Tested) == 0:
+		return StandingNone
+	case o.profile.Proves(o.version):
+		return StandingTested
+	}
+	return StandingUnproven
+}
+
+func operationReport(p *plan) OperationReport {
+	r := OperationReport{
+		Name: p.operation.Name, Tier: p.tier.Name, CostNs: costOf(p.sites),
+		Lacks: listed(p.tier.Lacks), Missing: []MissingCapture{}, Misses: listed(p.misses),
+	}
+	for i := range p.sites {
+		at := &p.sites[i]
+		r.Sites = append(r.Sites, OperationSite{Probe: at.probe, File: at.file.path, Offset: at.offset, Cost: at.cost})
+	}
+	told := make(map[string]bool)
+	for _, probe := range p.tier.Probes() {
+		for _, c := range probe.Captures {
+			if reason := p.missing[c.Name]; reason != "" && !told[c.Name] {
+				told[c.Name] = true
+				r.Missing = append(r.Missing, MissingCapture{c.Name, attributesOf(p.operation, c.Name), reason})
+			}
+		}
+	}
+	return r
+}
+
+// attributesOf lists what a capture gives a span, by its attributes and roles.
+func attributesOf(op *catalog.Operation, capture string) []string {
+	keys := []string{}
+	for _, a := range op.Attributes {
+		if a.Capture == capture {
+			keys = append(keys, a.Key)
+		}
+	}
+	switch capture {
+	case op.Roles.Text:
+		keys = append(keys, "db.query.text", "db.query.summary")
+	case op.Roles.Error:
+		keys = append(keys, "db.response.status_code")
+	}
+	return keys
+}
+
+// addHints adds what would make a better tier serve: where none serves, where
+// the one that does lacks something, and where the server only has to be set up
+// otherwise.
+func (t *TargetReport) addHints(p *plan) {
+	for _, m := range p.misses {
+		wanted := p.tier == nil || len(p.tier.Lacks) > 0 || m.unmet
+		if m.Mend == "" || !wanted {
+			continue
+		}
+		known := slices.IndexFunc(t.Hints, func(h Hint) bool { return h.Tier == m.Tier && h.Mend == m.Mend })
+		if known < 0 {
+			known = len(t.Hints)
+			t.Hints = append(t.Hints, Hint{Tier: m.Tier, Mend: m.Mend})
+		}
+		t.Hints[known].Operations = append(t.Hints[known].Operations, p.operation.Name)
+	}
 }

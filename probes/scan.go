@@ -5,22 +5,8 @@ package probes
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"strings"
-
-	"github.com/spanbridge/spanbridge/probes/catalog"
 )
-
-// observed is a process that is a target.
-type observed struct {
-	*process
-	profile *catalog.Profile
-	files   map[fileKey]bool // those that its profile speaks of
-	told    string           // last thing said of it
-	lacking []string         // why operations cannot be seen
-	served  []*served
-}
 
 // Scan looks at all processes, attaches what is new and detaches what is no
 // longer wanted. It must not run at the same time as Watch.
@@ -56,62 +42,6 @@ func (s *Session) forgetEnded() {
 	}
 }
 
-// discover adds a process to the targets if it is one, or to those that are
-// starting.
-func (s *Session) discover(pid int) {
-	if s.seen[pid] != nil || pid == os.Getpid() {
-		return
-	}
-	delete(s.starting, pid)
-	p := readProcess(pid)
-	if p == nil {
-		return
-	}
-	profile := s.profileOf(p, s.exports)
-	if profile == nil {
-		return
-	}
-	if s.isStarting(p, profile) {
-		s.starting[pid] = true
-		return
-	}
-	s.seen[pid] = &observed{process: p, profile: profile}
-}
-
-// profileOf returns the profile for a process, or nil if it is no target. A
-// single profile serves whatever target is named.
-func (s *Session) profileOf(p *process, fits func(*process, *catalog.Match) bool) *catalog.Profile {
-	named := false
-	for _, t := range s.cfg.Targets {
-		named = named || t.matches(p)
-	}
-	if len(s.cfg.Targets) > 0 && !named {
-		return nil
-	}
-	for _, profile := range s.cfg.Profiles {
-		if profile.Serves(filepath.Base(p.exePath)) && fits(p, &profile.Match) {
-			return profile
-		}
-	}
-	if named && len(s.cfg.Profiles) == 1 {
-		return s.cfg.Profiles[0]
-	}
-	return nil
-}
-
-// exports reports whether an executable exports what a profile asks for. One
-// that cannot be read is taken as meant, so that the reason is told later.
-func (s *Session) exports(p *process, m *catalog.Match) bool {
-	if m.Exports == "" && m.Lacks == "" {
-		return true
-	}
-	exe, err := s.files.executable(p)
-	if err != nil {
-		return true
-	}
-	return (m.Exports == "" || exe.has(m.Exports)) && (m.Lacks == "" || !exe.has(m.Lacks))
-}
-
 // reconcile attaches what targets want and detaches what they want no longer.
 func (s *Session) reconcile() error {
 	var errs []error
@@ -141,27 +71,22 @@ func (s *Session) reconcile() error {
 
 // want finds what serves a process and marks it as wanted.
 func (s *Session) want(o *observed) error {
-	v, err := s.look(o)
-	if err != nil {
+	if err := s.examine(o); err != nil {
 		if readProcess(o.pid) == nil {
 			return nil
 		}
 		return fmt.Errorf("look at process %d: %w", o.pid, explain(err))
 	}
-	o.served, o.lacking = o.served[:0], nil
-	for _, op := range o.profile.Operations {
-		if !s.cfg.Detail.Includes(op.Detail) {
+	o.served = o.served[:0]
+	for _, p := range o.plans {
+		if p.tier == nil {
 			continue
 		}
-		p, err := s.planOperation(v, o.profile, op)
-		if err != nil {
-			o.lacking = append(o.lacking, fmt.Sprintf("%s: %v", op.Name, err))
-			continue
-		}
-		key := servedKey(o.profile, op, p)
-		sv := s.find(key, o.profile, op, p)
+		key := servedKey(o.profile, p)
+		sv := s.find(key, o.profile, p)
 		if sv == nil {
-			if sv, err = s.newServed(o.profile, op, p); err != nil {
+			var err error
+			if sv, err = s.newServed(o.profile, p); err != nil {
 				return err
 			}
 			s.served[key] = sv
@@ -171,51 +96,6 @@ func (s *Session) want(o *observed) error {
 	}
 	s.learn(o)
 	return nil
-}
-
-// look opens the files of a process that its profile speaks of.
-func (s *Session) look(o *observed) (*view, error) {
-	exe, err := s.files.executable(o.process)
-	if err != nil {
-		return nil, err
-	}
-	exe.expect(o.profile)
-	v := &view{process: o.process, exe: exe}
-	o.files = map[fileKey]bool{exe.key: true}
-	mappings, err := libraries(o.pid)
-	if err != nil {
-		return nil, err
-	}
-	for _, m := range mappings {
-		if m.path == o.exePath || !mentions(o.profile, m.path) {
-			continue
-		}
-		b, err := s.files.library(o.process, m)
-		if err != nil {
-			return nil, err
-		}
-		b.expect(o.profile)
-		v.libraries = append(v.libraries, b)
-		o.files[b.key] = true
-	}
-	return v, nil
-}
-
-// mentions reports whether a profile has a probe in a library of that path.
-func mentions(profile *catalog.Profile, path string) bool {
-	base := filepath.Base(path)
-	for _, op := range profile.Operations {
-		for _, tier := range op.Tiers {
-			for _, probe := range tier.Probes() {
-				for _, a := range probe.Addresses {
-					if a.Path == path || a.IsLibrary() && a.MatchesLibrary(base) {
-						return true
-					}
-				}
-			}
-		}
-	}
-	return false
 }
 
 // retire detaches what no living process wants any more, if another tier has
@@ -315,19 +195,3 @@ func (s *Session) mustLimit(sv *served) bool {
 
 // targetKey is the kernel side's key of an operation in a process.
 func targetKey(op uint16, pid int) uint64 { return uint64(op)<<32 | uint64(uint32(pid)) }
-
-// tell reports, once, how a process is observed.
-func (s *Session) tell(o *observed) {
-	var ways []string
-	for _, sv := range o.served {
-		ways = append(ways, sv.operation.Name+" by "+sv.tier.Name)
-	}
-	report := strings.Join(ways, ", ")
-	if len(ways) == 0 {
-		report = "nothing to observe: " + strings.Join(o.lacking, "; ")
-	}
-	if report != o.told {
-		o.told = report
-		s.cfg.Logf("process %d (%s): %s", o.pid, filepath.Base(o.exePath), report)
-	}
-}

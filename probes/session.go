@@ -67,9 +67,8 @@ func (c *Config) setDefaults() {
 // Session is a set of attached probes. It is a [bridge.Source] of what they
 // see and the [bridge.Directory] of what that means.
 type Session struct {
-	cfg     Config
-	kernel  uint32 // version code
-	multi   bool   // uprobe_multi links exist
+	scout        // of the goroutine that scans, but for cfg
+	multi   bool // uprobe_multi links exist
 	objects bpf.ProgramsObjects
 	hooks   []link.Link
 	reader  *ringbuf.Reader
@@ -77,11 +76,8 @@ type Session struct {
 	sample  ringbuf.Record
 
 	// Only the goroutine that scans uses these.
-	files    files
 	served   map[string]*served
 	nextSite uint32
-	seen     map[int]*observed
-	starting map[int]bool // targets to be, by pid
 
 	mu        sync.RWMutex // guards instances
 	instances map[uint32]*instance
@@ -102,13 +98,11 @@ var (
 // It is no error if there is none: [Session.Watch] waits for it. Errors wrap
 // ErrPrivilege or ErrKernel where that is the cause.
 func Open(cfg Config) (*Session, error) {
-	cfg.setDefaults()
-	s := &Session{
-		cfg: cfg, served: make(map[string]*served), seen: make(map[int]*observed),
-		starting:  make(map[int]bool),
-		files:     files{cacheDir: cfg.SymbolCache},
-		instances: make(map[uint32]*instance),
+	scout, err := newScout(cfg)
+	if err != nil {
+		return nil, err
 	}
+	s := &Session{scout: scout, served: make(map[string]*served), instances: make(map[uint32]*instance)}
 	s.table.Store(&[]*bridge.Operation{})
 	s.report.Store(&Report{})
 	if err := s.prepare(); err != nil {

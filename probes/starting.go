@@ -21,7 +21,7 @@ const startTime = 10 * time.Second
 // (sql/mysqld.cc: init_server_components, then network_init). A tier chosen
 // before that may be changed an instant later, at the cost of the statements
 // under way. A process asked for by its pid is not waited for.
-func (s *Session) isStarting(p *process, profile *catalog.Profile) bool {
+func (s *scout) isStarting(p *process, profile *catalog.Profile) bool {
 	for _, t := range s.cfg.Targets {
 		if t.PID == p.pid {
 			return false

@@ -71,7 +71,7 @@ func TestOnlyProfilesWithLibrariesWaitForAStart(t *testing.T) {
 		{"a profile without", &catalog.Profile{}, nil, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := &Session{cfg: Config{Targets: c.targets}}
+			s := &scout{cfg: Config{Targets: c.targets}}
 			if got := s.isStarting(young, c.profile); got != c.want {
 				t.Errorf("isStarting = %v, want %v", got, c.want)
 			}

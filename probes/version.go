@@ -60,11 +60,13 @@ func (v *view) require(r *catalog.Requirement) error {
 	if len(bytes.Trim(data, "\x00")) > 0 {
 		return nil
 	}
-	if r.Mend != "" {
-		return errors.New(r.Mend)
-	}
-	return fmt.Errorf("%s is 0", r.Variable)
+	return &unmetError{r}
 }
+
+// unmetError says that a variable of the process is 0.
+type unmetError struct{ *catalog.Requirement }
+
+func (e *unmetError) Error() string { return e.Variable + " is 0" }
 
 // loadBias returns by how much the addresses of a process differ from those in
 // its executable: where the first mapping of the file begins, against where

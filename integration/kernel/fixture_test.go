@@ -128,8 +128,8 @@ func observe(t testing.TB, f *fixture, profile string, cfg probes.Config) *obser
 	}
 	t.Cleanup(func() { s.Close() })
 	for _, target := range s.Report().Targets {
-		if len(target.Missing) > 0 {
-			t.Fatalf("not all operations can be seen: %v", target.Missing)
+		if len(target.Unseen) > 0 {
+			t.Fatalf("not all operations can be seen: %v", target.Reasons())
 		}
 	}
 	if s.Report().Sites == 0 {

@@ -140,6 +140,8 @@ type Tier struct {
 	Name string `yaml:"tier" jsonschema:"required" form:"tier"`
 	// What this tier cannot tell, for the report.
 	Lacks []string `yaml:"lacks" form:"line"`
+	// What has to be there for this tier to serve, for the report.
+	Needs string `yaml:"needs" form:"line"`
 	// The lowest level of detail at which the tier serves.
 	Detail Detail `yaml:"detail" jsonschema:"enum=query,enum=phases,enum=stages"`
 	// Variables of the program that must not be 0 for the tier to serve.
