@@ -48,10 +48,8 @@ func defaultConfig() config {
 
 // flags binds the settings to flags of the same meaning.
 func (c *config) flags(f *pflag.FlagSet) {
-	f.StringArrayVarP(&c.Targets, "target", "t", c.Targets, "observe only this `NAME|PID|PATH` (repeatable; default: every server that a profile knows)")
-	f.StringArrayVarP(&c.Profiles, "profile", "p", c.Profiles, "use only this profile, `NAME|FILE` (repeatable; default: all built-in ones)")
+	c.lookFlags(f)
 	f.StringArrayVarP(&c.Export, "export", "e", c.Export, "send spans and metrics to this `OUTPUT`: otlp, console, file:PATH, prometheus:ADDR or none (repeatable)")
-	f.StringVar(&c.Detail, "detail", c.Detail, "how closely to look: query, phases or stages")
 	f.DurationVar(&c.MinDuration, "min-duration", c.MinDuration, "no span for shorter operations, unless they fail; metrics count all")
 	f.Float64Var(&c.Sample, "sample", c.Sample, "share of operations that give a span, from 0 (excluded) to 1; metrics count all")
 	f.DurationVar(&c.Duration, "duration", c.Duration, "stop after this time (default: when interrupted)")
@@ -62,6 +60,13 @@ func (c *config) flags(f *pflag.FlagSet) {
 	f.IntVar(&c.RingBytes, "ring-bytes", c.RingBytes, "size of the buffer between kernel and spanbridge, a power of two")
 	f.Int64Var(&c.MaxLost, "max-lost", c.MaxLost, "exit with code 4 if more operations or spans than this were lost (default: no limit)")
 	f.Lookup("max-lost").DefValue = "0" // not shown: the text says it
+}
+
+// lookFlags are the flags that say at what to look.
+func (c *config) lookFlags(f *pflag.FlagSet) {
+	f.StringArrayVarP(&c.Targets, "target", "t", c.Targets, "look only at this `NAME|PID|PATH` (repeatable; default: every server that a profile knows)")
+	f.StringArrayVarP(&c.Profiles, "profile", "p", c.Profiles, "use only this profile, `NAME|FILE` (repeatable; default: all built-in ones)")
+	f.StringVar(&c.Detail, "detail", c.Detail, "how closely to look: query, phases or stages")
 }
 
 // read lays a file over the settings that c has. It reports all faults.

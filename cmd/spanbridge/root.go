@@ -51,12 +51,13 @@ trace, and as metrics. The server is neither changed nor restarted.
 
   sudo spanbridge run                      spans of every known server to OTLP
   sudo spanbridge run --export console     the same, drawn in this terminal
+  sudo spanbridge doctor                   what can be seen here, and what is missing
   sudo spanbridge demo                     see it work, with a private server`,
 		SilenceErrors: true, SilenceUsage: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exitError{exitUsage, err} })
-	root.AddCommand(runCommand(), probesCommand(), profilesCommand(), checkCommand(), demoCommand(), versionCommand())
+	root.AddCommand(runCommand(), doctorCommand(), probesCommand(), profilesCommand(), checkCommand(), demoCommand(), versionCommand())
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err == nil {

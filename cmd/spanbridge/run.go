@@ -183,7 +183,7 @@ func nothingToSee(report *probes.Report, settings *config) error {
 		if len(t.Operations) > 0 {
 			return nil
 		}
-		why = append(why, fmt.Sprintf("process %d (%s): %s", t.PID, t.Executable, strings.Join(t.Missing, "; ")))
+		why = append(why, fmt.Sprintf("process %d (%s): %s", t.PID, t.Executable, strings.Join(t.Reasons(), "; ")))
 	}
 	return missingError("no probes to attach to; see which there are with: spanbridge probes list PID\n%s", strings.Join(why, "\n"))
 }

@@ -3,6 +3,7 @@
 package console
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"unicode"
@@ -12,6 +13,10 @@ import (
 // maxMarks bounds the combining marks behind one letter. Scripts in use need
 // three or four; long runs are drawn over the lines above and below.
 const maxMarks = 4
+
+// Inert returns s fit for a terminal, whatever it holds, in one line of any
+// width.
+func Inert(s string) string { return inert(s, math.MaxInt) }
 
 // inert returns s fit for a terminal, at most columns wide. White space is
 // folded to single spaces; whatever does not print (C0, C1, DEL, bidirectional
