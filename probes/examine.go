@@ -5,6 +5,7 @@ package probes
 import (
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 )
 
@@ -56,6 +57,11 @@ func Examine(cfg Config) (*Examination, error) {
 			if readProcess(pid) != nil {
 				e.Unknown = append(e.Unknown, UnknownProcess{pid, o.exePath, explain(err).Error()})
 			}
+		}
+	}
+	for _, t := range cfg.Targets {
+		if _, err := os.Readlink(procPath(t.PID, "exe")); t.PID != 0 && os.IsPermission(err) {
+			e.Unknown = append(e.Unknown, UnknownProcess{PID: t.PID, Reason: explain(err).Error()})
 		}
 	}
 	e.Report = s.report()

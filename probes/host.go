@@ -53,7 +53,7 @@ func CheckHost() []Check {
 		checkFeature("task storage", "BPF_MAP_TYPE_TASK_STORAGE", features.HaveMapType(ebpf.TaskStorage)),
 		checkFeature("sleepable uprobes", "bpf_copy_from_user in them", haveSleepableUprobes()),
 		checkMulti(features.HaveBPFLinkUprobeMulti()),
-		checkPrograms(single),
+		checkPrograms(single, privileges.State),
 		checkLockdown(readSetting("/sys/kernel/security/lockdown")),
 		checkPtrace(readSetting("/proc/sys/kernel/yama/ptrace_scope")),
 		checkPIDNamespace(),
@@ -137,12 +137,12 @@ func haveSleepableUprobes() error {
 }
 
 // checkPrograms lets the kernel's verifier judge the programs themselves.
-func checkPrograms(single bool) Check {
+func checkPrograms(single bool, privileges State) Check {
 	c := Check{Name: "programs", State: StateOK, Detail: "accepted by this kernel's verifier"}
 	err := tryPrograms(single)
 	switch {
 	case err == nil:
-	case errors.Is(err, ErrPrivilege):
+	case errors.Is(err, ErrPrivilege), privileges != StateOK:
 		c.State, c.Detail = StateUnknown, "cannot be told without the privileges"
 	default:
 		c.State, c.Detail = StateMissing, err.Error()

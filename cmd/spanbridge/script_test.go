@@ -7,10 +7,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/spanbridge/spanbridge/probes"
 )
 
 func TestMain(m *testing.M) {
@@ -22,8 +25,9 @@ func TestMain(m *testing.M) {
 //
 //	exits CODE PROGRAM [ARG...]
 //
-// which runs a program that must end with that exit code, and the condition
-// libstdcxx, which holds where $LIBSTDCXX is a library with USDT probes.
+// which runs a program that must end with that exit code, and the conditions
+// libstdcxx, which holds where $LIBSTDCXX is a library with USDT probes, and
+// attaches, which holds where this process may attach probes.
 func TestScript(t *testing.T) {
 	library := ""
 	if found, _ := filepath.Glob("/usr/lib/*/libstdc++.so.6"); len(found) > 0 {
@@ -38,13 +42,19 @@ func TestScript(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
-		Condition:           func(name string) (bool, error) { return name == "libstdcxx" && library != "", nil },
+		Condition: func(name string) (bool, error) {
+			return name == "libstdcxx" && library != "" || name == "attaches" && attaches(), nil
+		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("LIBSTDCXX", library)
 			env.Setenv("SELF", self)
 			return nil
 		},
 	})
+}
+
+func attaches() bool {
+	return !slices.ContainsFunc(probes.CheckHost(), func(c probes.Check) bool { return c.State == probes.StateMissing })
 }
 
 func exits(ts *testscript.TestScript, neg bool, args []string) {
