@@ -157,7 +157,7 @@ func tryPrograms(single bool) error {
 		return err
 	}
 	var objects bpf.ProgramsObjects
-	if err := bpf.Load(spec, &objects); err != nil {
+	if err := bpf.Load(spec, bpf.KernelTypes(), &objects); err != nil {
 		return explainLoad(err)
 	}
 	return objects.Close()
