@@ -21,7 +21,9 @@ func fakeServed(op *catalog.Operation, ino uint64, overlay bool) *served {
 
 func TestOperationsOfContainersThatAreGoneServeNewOnes(t *testing.T) {
 	op, other := &catalog.Operation{Name: "query"}, &catalog.Operation{Name: "other"}
-	fresh := func() *plan { return &plan{operation: op, sites: []site{{file: &binary{key: fileKey{1, 9}, overlay: true}}}} }
+	fresh := func() *plan {
+		return &plan{operation: op, sites: []site{{file: &binary{key: fileKey{1, 9}, overlay: true}}}}
+	}
 	gone := fakeServed(op, 7, true)
 	gone.op = 5
 	running := fakeServed(op, 8, true)
