@@ -127,6 +127,9 @@ static __always_inline void capture_string(struct hit *hit, const struct capture
 	__u64 address = 0;
 	long n;
 
+	if (c->flags & CAPTURE_FIRST && event && slot < MAX_STRINGS &&
+	    checked(event)->strings[slot].length)
+		return;
 	if (c->role == ROLE_NAMESPACE)
 		__builtin_memset(hit->key->namespace, 0, NAMESPACE_SIZE);
 	if (read_arg(&c->arg, &hit->thread->regs, hit->frame, &address)) {

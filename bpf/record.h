@@ -65,7 +65,7 @@ enum capture_type {
 
 enum capture_flags {
 	CAPTURE_EQUALS = 1 << 0, /* an integer: 1 if it equals max, else 0 */
-	CAPTURE_FIRST = 1 << 1,	 /* an integer: only while it is 0 */
+	CAPTURE_FIRST = 1 << 1,	 /* only while it is 0, or empty */
 };
 
 enum capture_role {

@@ -153,7 +153,7 @@ type Capture struct {
 	When []int `yaml:"when" jsonschema:"minItems=1,maxItems=64,minimum=0,maximum=63"`
 	// Read only if this integer capture, of the same probe or of one before it, is not 0.
 	If string `yaml:"if" form:"capture"`
-	// Of an integer: keep the first one that is not 0.
+	// Of an integer or a string: keep the first one that is not 0 or empty.
 	First bool `yaml:"first"`
 	// Of an integer: 1 if it equals this number, else 0.
 	Equals *int `yaml:"equals" jsonschema:"minimum=0,maximum=65535"`
