@@ -63,10 +63,10 @@ func (v *validator) typed(s site, c *Capture) {
 	if c.Length != nil {
 		v.length(s, c.Length)
 	}
+	if c.First && !c.Type.Integer() && c.Type != TypeString {
+		v.add(c.At.at("first", "only of integers and strings is the first kept, not of %s", c.Type))
+	}
 	if !c.Type.Integer() {
-		if c.First {
-			v.add(c.At.at("first", "only of integers is the first kept, not of %s", c.Type))
-		}
 		if c.Equals != nil {
 			v.add(c.At.at("equals", "only an integer is compared, not %s", c.Type))
 		}

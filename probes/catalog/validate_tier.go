@@ -173,7 +173,7 @@ func (v *validator) limits(t *Tier) {
 	if n := len(slots.Strings); n > bridge.MaxStrings {
 		v.add(t.At.Fault("%d string captures are too many, want at most %d in all probes of a tier", n, bridge.MaxStrings))
 	}
-	if n := longest(t.Start) + total(t.Note) + longest(t.Done); n > MaxStringsBytes {
+	if n := longest(t.Start) + total(t.Note) + longest(t.Done) - t.keptOnce(); n > MaxStringsBytes {
 		v.add(t.At.Fault("string captures of %d bytes are too many, want at most %d by their max in start, notes and done together", n, MaxStringsBytes))
 	}
 	if texts > 1 {
@@ -188,6 +188,22 @@ func longest(probes Probes) int {
 		most = max(most, total(Probes{probe}))
 	}
 	return most
+}
+
+// keptOnce returns how many bytes are counted more than once, though only the
+// first of captures of that name takes them.
+func (t *Tier) keptOnce() int {
+	bytes := 0
+	seen := make(map[string]bool)
+	for _, probe := range t.Probes() {
+		for _, c := range probe.Captures {
+			if c.First && c.Type.Text() && seen[c.Name] {
+				bytes += c.Max
+			}
+			seen[c.Name] = seen[c.Name] || c.First
+		}
+	}
+	return bytes
 }
 
 // total returns the most bytes that the strings of all the probes can take.
