@@ -19,7 +19,8 @@ type Span struct {
 	Kind     int // SpanKind of OTLP: 1 internal, 2 server, 3 client
 	Start    time.Time
 	End      time.Time
-	Status   int // StatusCode of OTLP: 0 unset, 1 ok, 2 error
+	Status   int    // StatusCode of OTLP: 0 unset, 1 ok, 2 error
+	Message  string // of the status
 
 	Attributes map[string]any // string, bool, int64, float64
 	Resource   map[string]any
@@ -49,7 +50,10 @@ type (
 		EndTimeUnixNano   string
 		Attributes        []otlpAttribute
 		Links             []Link
-		Status            struct{ Code int }
+		Status            struct {
+			Code    int
+			Message string
+		}
 	}
 	otlpAttribute struct {
 		Key   string
@@ -107,7 +111,7 @@ func (t *otlpTraces) spans() ([]Span, error) {
 func (o *otlpSpan) span() (Span, error) {
 	s := Span{
 		TraceID: o.TraceID, SpanID: o.SpanID, ParentID: o.ParentSpanID,
-		Name: o.Name, Kind: o.Kind, Status: o.Status.Code, Links: o.Links,
+		Name: o.Name, Kind: o.Kind, Status: o.Status.Code, Message: o.Status.Message, Links: o.Links,
 	}
 	var err error
 	if s.Start, err = unixNano(o.StartTimeUnixNano); err != nil {
