@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build integration
+
+package suite
+
+import (
+	"context"
+	"database/sql/driver"
+	"path/filepath"
+	"testing"
+
+	"github.com/spanbridge/spanbridge/bridge/sqltext"
+	"github.com/spanbridge/spanbridge/integration/servers"
+)
+
+// starters start the servers that expected.yaml names.
+var starters = map[string]func(context.Context, ...servers.Option) (*servers.Server, error){
+	"mysql 9.7":               servers.MySQL,
+	"mariadb 10.11":           servers.StockMariaDB,
+	"mariadb 10.11 plugin":    startWithPlugin,
+	"mariadb 10.11 own build": servers.DTraceMariaDB,
+	"mariadb 11.8":            servers.MariaDB118,
+	"postgresql 15":           servers.PostgreSQL,
+}
+
+func startWithPlugin(ctx context.Context, options ...servers.Option) (*servers.Server, error) {
+	path, err := filepath.Abs("../../build/spanbridge_usdt.so")
+	if err != nil {
+		return nil, err
+	}
+	return servers.StockMariaDB(ctx, append(options, servers.WithPlugin(path))...)
+}
+
+// options make a server able to run the suite and to tell the truth.
+var options = map[string][]string{
+	mysqlDialect: {"--local-infile=1", "--skip-name-resolve"},
+	mariadbDialect: {
+		"--local-infile=1", "--skip-name-resolve", "--performance-schema=ON",
+		"--performance-schema-events-statements-history-long-size=2000",
+	},
+	postgresqlDialect: {"-c", "deadlock_timeout=200ms"},
+}
+
+// open starts the server of a tier, with what the suite needs in it.
+func open(t *testing.T, tier *tier, setup []string) (*scene, map[string]client, client) {
+	t.Helper()
+	start := starters[tier.Server]
+	if start == nil {
+		t.Fatalf("expected.yaml names a server %q", tier.Server)
+	}
+	server, err := start(t.Context(), servers.WithArgs(options[tier.Dialect]...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	sc := &scene{tier: tier, server: server, dialect: sqltext.MySQL}
+	clients := map[string]client{"a": dial(t, server, false), "b": dial(t, server, false), "q": dial(t, server, true)}
+	observer := dial(t, server, false)
+	setUp(t, observer, setup)
+	if c, ok := observer.(*mysqlClient); ok {
+		err := c.query(t.Context(), "SELECT VERSION()", func(row []driver.Value) { sc.version = asText(row[0]) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		keepAccounts(t, observer)
+		return sc, clients, observer
+	}
+	sc.dialect = sqltext.PostgreSQL
+	sc.version = observer.(*postgresqlClient).conn.ParameterStatus("server_version")
+	return sc, clients, observer
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build integration
+
+package suite
+
+import (
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/spanbridge/spanbridge/integration/backends"
+)
+
+func TestEachTierTellsOfEveryStatementWhatTheTableSays(t *testing.T) {
+	s, e := loadSuite(t), loadExpectations(t)
+	for _, tier := range e.Tiers {
+		t.Run(tier.Column, func(t *testing.T) {
+			setup := choose(s.Setup, tier.Dialect)
+			sc, clients, observer := open(t, tier, setup)
+			var sent []*statement
+			spans := watch(t, sc.server, tier.Flags, func() { sent = run(t, s, tier.Dialect, clients) })
+			if tier.Dialect != postgresqlDialect {
+				addAccounts(t, observer, sent)
+			}
+			judge(t, e, sc, sent, spans)
+		})
+	}
+}
+
+func TestEveryFieldOfTheTableIsChecked(t *testing.T) {
+	known := append(slices.Collect(maps.Keys(checks)), preparations, executions, packets)
+	var rows []string
+	for _, f := range loadExpectations(t).Fields {
+		rows = append(rows, f.Field)
+	}
+	slices.Sort(known)
+	slices.Sort(rows)
+	if !slices.Equal(known, rows) {
+		t.Errorf("the table has the fields\n%q\nand the test checks\n%q", rows, known)
+	}
+}
+
+// judge holds the spans of a run against what was sent, by the table.
+func judge(t *testing.T, e *expectations, sc *scene, sent []*statement, spans []backends.Span) {
+	column := sc.tier.Column
+	cells := make(map[string]*cell)
+	for _, f := range e.Fields {
+		cells[f.Field] = f.In[column]
+	}
+	pairs := match(t, cells, sent, trees(spans))
+	t.Logf("%d statements, %d spans, %d pairs", len(sent), len(spans), len(pairs))
+	for _, s := range sent {
+		if o := pairs[s]; o != nil && o.Attributes["spanbridge.tier"] != sc.tier.Tier && !s.preparation {
+			t.Errorf("%s: seen by the tier %v", s.name, o.Attributes["spanbridge.tier"])
+		}
+	}
+	for _, f := range e.Fields {
+		if check := checks[f.Field]; check != nil {
+			judgeField(t, f, sc, check, sent, pairs)
+		}
+	}
+}
+
+// judgeField holds one cell against all statements: what is promised has to be
+// right wherever it says anything, and at least once; what is not has to be
+// absent everywhere.
+func judgeField(t *testing.T, f *field, sc *scene, check check, sent []*statement, pairs map[*statement]*observed) {
+	c := f.In[sc.tier.Column]
+	count := make(map[verdict]int)
+	for _, s := range sent {
+		o := pairs[s]
+		if o == nil {
+			continue
+		}
+		v, detail := check(sc, c, s, o)
+		count[v]++
+		switch {
+		case c.excepts(s.name):
+			if v == right {
+				t.Errorf("%s: %s is right, and the table says that it is not", f.Field, s.name)
+			}
+		case c.Yes && (v == absent || v == wrong):
+			t.Errorf("%s: %s: %s (%.300s)", f.Field, s.name, detail, s.sql)
+		case !c.Yes && (v == right || v == wrong):
+			t.Errorf("%s: %s tells it, and the table says that it cannot: %s", f.Field, s.name, detail)
+		}
+	}
+	if c.Yes && count[right] == 0 {
+		t.Errorf("%s: the table says yes, and no statement shows it", f.Field)
+	}
+	t.Logf("%-30s yes %-5v: %d right, %d absent, %d wrong, %d say nothing", f.Field, c.Yes, count[right], count[absent], count[wrong], count[silent])
+}
+
+// clockSlack is how far the clocks of the test and of the spans may be apart.
+const clockSlack = 200 * time.Microsecond
+
+// match pairs statements with spans: within a case both come in the order in
+// which they began.
+func match(t *testing.T, cells map[string]*cell, sent []*statement, roots []*observed) map[*statement]*observed {
+	pairs := make(map[*statement]*observed)
+	taken := 0
+	for len(sent) > 0 {
+		group := sent
+		for i, s := range sent {
+			if s.group != sent[0].group {
+				group = sent[:i]
+				break
+			}
+		}
+		sent = sent[len(group):]
+		var seen []*statement
+		end := group[0].settled
+		for _, s := range group {
+			if s.settled.After(end) {
+				end = s.settled
+			}
+			if isSeen(cells, s) {
+				seen = append(seen, s)
+			}
+		}
+		end = end.Add(clockSlack)
+		first := taken
+		for taken < len(roots) && roots[taken].Start.Before(end) {
+			taken++
+		}
+		if spans := roots[first:taken]; len(spans) != len(seen) {
+			t.Errorf("%s: %d spans for %d statements: %v", group[0].name, len(spans), len(seen), spans)
+		} else {
+			for i, s := range seen {
+				pairs[s] = spans[i]
+			}
+		}
+	}
+	for _, o := range roots[taken:] {
+		t.Errorf("a span of no statement: %v", o)
+	}
+	return pairs
+}
+
+// isSeen reports whether a statement has a span, as the table says.
+func isSeen(cells map[string]*cell, s *statement) bool {
+	switch {
+	case s.preparation:
+		return cells[preparations].Yes
+	case s.step.Send == "prepared" || s.step.Send == "unnamed":
+		return cells[executions].Yes && !cells[executions].excepts(s.name)
+	case len(s.step.Parts) > 0:
+		return cells[packets].Yes || s.sql == s.step.Parts[0]
+	}
+	return true
+}
