@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # Type "make" for the list of targets.
 
-# Debian packages: what the demo needs, and what the tests need besides.
-DEMO_DEPS := ca-certificates gcc libc6-dev libmariadbd-dev mariadb-client-core \
-	mariadb-server-core systemtap-sdt-dev
-TEST_DEPS := $(DEMO_DEPS) binutils bpftool bpftrace clang debootstrap git libbpf-dev llvm postgresql python3 sysbench
+# Debian packages: what the demo needs, what builds with a server's headers need
+# besides, and what the tests need.
+DEMO_DEPS := ca-certificates mariadb-client-core mariadb-server-core
+BUILD_DEPS := $(DEMO_DEPS) gcc libc6-dev libmariadbd-dev systemtap-sdt-dev
+TEST_DEPS := $(BUILD_DEPS) binutils bpftool bpftrace clang debootstrap git libbpf-dev llvm postgresql python3 sysbench
 
 BUILD := build
-PLUGIN := $(BUILD)/spanbridge_usdt.so
 # Probes can be attached by root only.
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo -E env PATH="$$PATH")
 # Sets PATH so that "go" is a Go that can build this module, or says why not.
@@ -25,8 +25,8 @@ help: ## this list
 .PHONY: demo
 demo: ## a private MariaDB, a traced application, the bridge, and the trace they make
 	@scripts/install-deps.sh $(DEMO_DEPS)
-	@$(MAKE) --no-print-directory build plugin
-	$(SUDO) $(BUILD)/spanbridge demo --plugin $(PLUGIN)
+	@$(MAKE) --no-print-directory build
+	$(SUDO) $(BUILD)/spanbridge demo
 
 .PHONY: test
 test: deps build plugin mariadb-dtrace sid-servers backends ## everything: installs what it needs, builds, runs all tests
@@ -70,12 +70,12 @@ bench: ## benchmarks of the Go packages
 
 .PHONY: plugin
 plugin: ## build/spanbridge_usdt.so, the probes for a stock MariaDB
-	@scripts/install-deps.sh $(DEMO_DEPS)
+	@scripts/install-deps.sh $(BUILD_DEPS)
 	@$(MAKE) --no-print-directory -C plugin/mariadb OUT=$(abspath $(BUILD))
 
 .PHONY: mariadb-dtrace
 mariadb-dtrace: ## MariaDB with native USDT probes, once, into the cache (16 minutes)
-	@scripts/install-deps.sh $(DEMO_DEPS)
+	@scripts/install-deps.sh $(BUILD_DEPS)
 	integration/servers/mariadb-dtrace.sh
 
 .PHONY: sid-servers
