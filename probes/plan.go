@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/spanbridge/spanbridge/bpf"
@@ -41,6 +42,7 @@ type view struct {
 	process   *process
 	exe       *binary
 	libraries []*binary
+	served    []string // operation/tier of what has been planned
 }
 
 // find returns the files in which an address may be.
@@ -88,6 +90,7 @@ func (s *scout) planOperation(v *view, profile *catalog.Profile, op *catalog.Ope
 		sites, err := t.sites()
 		if err == nil {
 			p.tier, p.sites, p.missing = tier, sites, t.missing
+			v.served = append(v.served, op.Name+"/"+tier.Name)
 			return p
 		}
 		p.misses = append(p.misses, missOf(tier, err))
@@ -115,6 +118,10 @@ type tierPlan struct {
 }
 
 func (t *tierPlan) sites() ([]site, error) {
+	with := t.tier.With
+	if len(with) > 0 && !slices.ContainsFunc(with, func(w string) bool { return slices.Contains(t.view.served, w) }) {
+		return nil, fmt.Errorf("it goes with %s only", strings.Join(with, " or "))
+	}
 	for _, r := range t.tier.Requires {
 		if err := t.view.require(r); err != nil {
 			return nil, err

@@ -31,6 +31,9 @@ var forms = map[string]form{
 	"symbol": {
 		regexp.MustCompile(`^[A-Za-z_$][A-Za-z0-9_$.@]{0,999}$`),
 		"the exact name of a symbol"},
+	"with": {
+		regexp.MustCompile(`^[a-z][a-z0-9_.]{0,63}/[a-z][a-z0-9_-]{0,31}$`),
+		"an operation and its tier, such as query/uprobe"},
 	"pattern": {
 		regexp.MustCompile(`^[A-Za-z0-9_$*]{1,200}$`),
 		"the name of a variable, with * for any part"},

@@ -144,6 +144,8 @@ type Tier struct {
 	Needs string `yaml:"needs" form:"line"`
 	// The lowest level of detail at which the tier serves.
 	Detail Detail `yaml:"detail" jsonschema:"enum=query,enum=phases,enum=stages"`
+	// Operations earlier in the profile with their tier, as in query/uprobe: one of them must serve for this tier to serve.
+	With []string `yaml:"with" jsonschema:"minItems=1,maxItems=16" form:"with"`
 	// Variables of the program that must not be 0 for the tier to serve.
 	Requires []*Requirement `yaml:"requires" jsonschema:"minItems=1,maxItems=8"`
 	// Overrides the operation's recursive.

@@ -71,6 +71,7 @@ func (v *validator) operation(p *Profile, op *Operation) {
 	for i, tier := range op.Tiers {
 		names[i] = tier.Name
 		v.tier(op, tier)
+		v.with(p, op, tier)
 	}
 	v.unique(op.At, "tiers", names)
 	v.span(op)

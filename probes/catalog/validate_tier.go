@@ -2,7 +2,13 @@
 
 package catalog
 
-import "github.com/spanbridge/spanbridge/bridge"
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spanbridge/spanbridge/bridge"
+)
 
 // part is what a probe is for in its tier, by its key in the profile.
 type part string
@@ -142,6 +148,18 @@ func (v *validator) addresses(t *Tier) {
 			if first := probe.Addresses[0].Kind; first != "" && a.Kind != first {
 				v.add(probe.At.at("probe", "alternatives are of one kind, since arguments differ between %s and %s: write two tiers", first, a.Kind))
 			}
+		}
+	}
+}
+
+// with checks that a tier goes with what comes before it.
+func (v *validator) with(p *Profile, op *Operation, t *Tier) {
+	for i, w := range t.With {
+		name, tier, _ := strings.Cut(w, "/")
+		other := p.Operations.Find(name)
+		before := other != nil && slices.Index(p.Operations, other) < slices.Index(p.Operations, op)
+		if w != "" && (!before || !slices.ContainsFunc(other.Tiers, func(o *Tier) bool { return o.Name == tier })) {
+			v.add(t.At.at(fmt.Sprintf("with[%d]", i), "no operation before this one has the tier %s", w))
 		}
 	}
 }
