@@ -3,16 +3,11 @@
 package probes
 
 import (
-	"cmp"
-	"debug/elf"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/spanbridge/spanbridge/bpf"
-	"github.com/spanbridge/spanbridge/bridge"
 	"github.com/spanbridge/spanbridge/probes/catalog"
-	"github.com/spanbridge/spanbridge/probes/usdt"
 )
 
 // Numbers of record.h.
@@ -55,92 +50,6 @@ const (
 	specAnnounces   = 16
 )
 
-// noRegister is a number that no register has: the kernel side reads it as 0.
-const noRegister = 255
-
-// locate says where argument number n is at a site.
-type locate func(n int) (bpf.ProgramsArg, error)
-
-// usdtArgs finds the arguments of a USDT site.
-func usdtArgs(site *usdt.Site) locate {
-	return func(n int) (bpf.ProgramsArg, error) {
-		if site.ArgsErr != nil {
-			return bpf.ProgramsArg{}, site.ArgsErr
-		}
-		if n >= len(site.Args) {
-			return bpf.ProgramsArg{}, fmt.Errorf("the probe has %d arguments", len(site.Args))
-		}
-		return usdtArg(&site.Args[n])
-	}
-}
-
-func usdtArg(a *usdt.Arg) (bpf.ProgramsArg, error) {
-	if a.Float {
-		return bpf.ProgramsArg{}, errors.New("floating-point numbers cannot be captured")
-	}
-	out := bpf.ProgramsArg{Size: uint8(a.Size), Shift: a.Shift, Disp: a.Disp, Base: noRegister, Index: noRegister}
-	if a.Signed {
-		out.IsSigned = 1
-	}
-	if a.Base != usdt.NoRegister {
-		out.Base = uint8(a.Base)
-	}
-	switch a.Kind {
-	case usdt.Const:
-		out.Kind = argConst
-	case usdt.InRegister:
-		out.Kind = argReg
-		if a.High {
-			out.Right = 8
-		}
-	case usdt.Memory:
-		out.Kind = argMem
-	case usdt.Indexed:
-		out.Kind, out.Index = argIndexed, uint8(a.Index)
-	default:
-		return bpf.ProgramsArg{}, errors.New(a.Reason)
-	}
-	return out, nil
-}
-
-// functionArgs finds the integer arguments of a function at its entry, by the
-// System V calling convention (AMD64) or AAPCS64.
-func functionArgs(machine elf.Machine) locate {
-	registers := []uint8{5, 4, 1, 2, 8, 9} // rdi, rsi, rdx, rcx, r8, r9
-	if machine == elf.EM_AARCH64 {
-		registers = []uint8{0, 1, 2, 3, 4, 5, 6, 7}
-	}
-	return func(n int) (bpf.ProgramsArg, error) {
-		if n < len(registers) {
-			return bpf.ProgramsArg{Kind: argReg, Size: 8, Base: registers[n]}, nil
-		}
-		if machine == elf.EM_AARCH64 {
-			return bpf.ProgramsArg{}, errors.New("arguments beyond the eighth cannot be captured")
-		}
-		// Above the return address.
-		return bpf.ProgramsArg{Kind: argMem, Size: 8, Base: uint8(usdt.RSP), Disp: int64(n-len(registers)+1) * 8}, nil
-	}
-}
-
-// noArgs is for the return of a function: its arguments are gone.
-func noArgs(int) (bpf.ProgramsArg, error) {
-	return bpf.ProgramsArg{}, errors.New("when a function returns its arguments are gone")
-}
-
-// integer makes a location yield a number of a profile's type. The value that
-// a USDT note or a path describes is as wide as those say; the type only
-// narrows it.
-func integer(arg bpf.ProgramsArg, t catalog.Type) bpf.ProgramsArg {
-	if size := uint8(t.Bytes()); size < arg.Size {
-		arg.Size = size
-		arg.IsSigned = 0
-		if t.Signed() {
-			arg.IsSigned = 1
-		}
-	}
-	return arg
-}
-
 // place is what captures at one site are compiled with.
 type place struct {
 	roles *catalog.Roles
@@ -149,8 +58,18 @@ type place struct {
 	arg   locate
 	// variable finds a variable of the program at this site.
 	variable func(name string) (bpf.ProgramsArg, error)
-	// missing takes why captures are left out, by name.
+	// missing takes why captures are left out, by name, and had which are not.
 	missing map[string]string
+	had     map[string]bool
+}
+
+// lacking is why a capture on which another one depends cannot be had at any
+// probe so far, or "".
+func (p *place) lacking(name string) string {
+	if p.had[name] {
+		return ""
+	}
+	return p.missing[name]
 }
 
 // siteSpec compiles what to do at one site. Captures that the program does not
@@ -183,6 +102,7 @@ func siteSpec(probe *catalog.Probe, p *place) (bpf.ProgramsSpec, error) {
 		if err != nil {
 			return spec, c.At.Fault("%v", err)
 		}
+		p.had[c.Name] = true
 		spec.Capture[spec.Captures] = compiled
 		spec.Captures++
 		if compiled.Role != roleNone {
@@ -196,30 +116,28 @@ func siteSpec(probe *catalog.Probe, p *place) (bpf.ProgramsSpec, error) {
 // whether a record is sent, then the rest, each behind what it depends on; last
 // the text, which takes the rest of the buffer.
 func ordered(captures catalog.Captures, roles *catalog.Roles) catalog.Captures {
-	decides := func(c *catalog.Capture) bool { return roleOf(c.Name, roles) != roleNone }
-	// What others depend on, and whether a decision does.
-	conditions := make(map[string]bool)
-	for _, c := range captures {
-		if c.If != "" {
-			conditions[c.If] = conditions[c.If] || decides(c)
+	sorted := make(catalog.Captures, 0, len(captures))
+	taken := make(map[*catalog.Capture]bool)
+	var take func(*catalog.Capture)
+	take = func(c *catalog.Capture) {
+		if c == nil || taken[c] {
+			return
+		}
+		taken[c] = true
+		take(captures.Find(c.If))
+		sorted = append(sorted, c)
+	}
+	for _, turn := range []func(*catalog.Capture) bool{
+		func(c *catalog.Capture) bool { return roleOf(c.Name, roles) != roleNone },
+		func(c *catalog.Capture) bool { return c.Type != catalog.TypeSQL },
+		func(*catalog.Capture) bool { return true },
+	} {
+		for _, c := range captures {
+			if turn(c) {
+				take(c)
+			}
 		}
 	}
-	rank := func(c *catalog.Capture) int {
-		decisive, isCondition := conditions[c.Name]
-		switch {
-		case c.Type == catalog.TypeSQL:
-			return 4
-		case decisive:
-			return 0
-		case decides(c):
-			return 1
-		case isCondition:
-			return 2
-		}
-		return 3
-	}
-	sorted := slices.Clone(captures)
-	slices.SortStableFunc(sorted, func(a, b *catalog.Capture) int { return cmp.Compare(rank(a), rank(b)) })
 	return sorted
 }
 
@@ -243,8 +161,8 @@ func (p *place) capture(probe *catalog.Probe, c *catalog.Capture) (bpf.ProgramsC
 		return out, err
 	}
 	if c.If != "" {
-		if p.missing[c.If] != "" {
-			return out, lacks(fmt.Errorf("it depends on %s: %s", c.If, p.missing[c.If]))
+		if why := p.lacking(c.If); why != "" {
+			return out, lacks(fmt.Errorf("it depends on %s: %s", c.If, why))
 		}
 		out.Needs = uint8(p.slots.Value(c.If)) + 1
 	}
@@ -262,7 +180,12 @@ func (p *place) capture(probe *catalog.Probe, c *catalog.Capture) (bpf.ProgramsC
 		out.Type, out.Slot, out.Arg = captureInt, uint8(p.slots.Value(c.Name)), integer(arg, c.Type)
 	case c.Type == catalog.TypeTraceparent:
 		out.Type, out.Slot = captureAttribute, uint8(p.slots.String(c.Name))
-		out.Arg, out.Length = comData(arg, comDataParameters), comData(arg, comDataCount)
+		if out.Arg, err = behind(arg, []int{comDataParameters}, catalog.TypeU64); err != nil {
+			return out, err
+		}
+		if out.Length, err = behind(arg, []int{comDataCount}, catalog.TypeU64); err != nil {
+			return out, err
+		}
 	case c.Type == catalog.TypeString:
 		out.Type, out.Slot, out.Max = captureString, uint8(p.slots.String(c.Name)), uint16(c.Max)
 		out.Arg = arg
@@ -315,6 +238,8 @@ func (p *place) path(probe *catalog.Probe, name string) (arg bpf.ProgramsArg, eq
 		if root, err = p.arg(n); err != nil {
 			return arg, nil, err
 		}
+	} else if why := p.lacking(lead.root); why != "" {
+		return arg, nil, lacks(fmt.Errorf("it begins with %s: %s", lead.root, why))
 	} else if slot := p.slots.Value(lead.root); slot >= 0 {
 		root.Base = uint8(slot)
 	} else {
@@ -355,6 +280,9 @@ func behind(arg bpf.ProgramsArg, offsets []int, t catalog.Type) (bpf.ProgramsArg
 			sum += int(arg.Add)
 			arg.Add = 0
 		}
+		if sum != int(int32(sum)) {
+			return arg, errors.New("the offset is too far")
+		}
 		arg.Offsets[arg.Loads] = int32(sum)
 		arg.Loads++
 	}
@@ -375,13 +303,6 @@ const (
 	comDataCount      = 24
 )
 
-func comData(arg bpf.ProgramsArg, offset int32) bpf.ProgramsArg {
-	arg.Offsets[arg.Loads] = offset
-	arg.Loads++
-	arg.Size, arg.IsSigned = 8, 0
-	return arg
-}
-
 func roleOf(capture string, roles *catalog.Roles) uint8 {
 	switch capture {
 	case roles.Namespace:
@@ -394,78 +315,4 @@ func roleOf(capture string, roles *catalog.Roles) uint8 {
 		return roleStart
 	}
 	return roleNone
-}
-
-// operationFields maps captures to attributes and roles. What no tier captures
-// gives no field.
-func operationFields(op *catalog.Operation, tier *catalog.Tier, s catalog.Slots, missing map[string]string) (fields []bridge.Field, constants []bridge.Attr) {
-	types := make(map[string]catalog.Type)
-	for _, probe := range tier.Probes() {
-		for _, c := range probe.Captures {
-			if missing[c.Name] == "" {
-				types[c.Name] = c.Type
-			}
-		}
-	}
-	mapped := make(map[string]bool)
-	for _, a := range op.Attributes {
-		if a.Value != nil {
-			constants = append(constants, a.Value.Attr(a.Key))
-			continue
-		}
-		t, ok := types[a.Capture]
-		if !ok || t == catalog.TypeSQL {
-			continue
-		}
-		mapped[a.Capture] = true
-		f := newField(a.Capture, t, &op.Roles, s)
-		f.Attr, f.OmitZero, f.Names = a.Key, a.OmitZero, a.Names
-		fields = append(fields, f)
-	}
-	for _, probe := range tier.Probes() {
-		for _, c := range probe.Captures {
-			if !mapped[c.Name] && c.Type != catalog.TypeSQL && missing[c.Name] == "" {
-				mapped[c.Name] = true
-				fields = append(fields, newField(c.Name, c.Type, &op.Roles, s))
-			}
-		}
-	}
-	return fields, constants
-}
-
-func newField(name string, t catalog.Type, roles *catalog.Roles, s catalog.Slots) bridge.Field {
-	f := bridge.Field{Name: name, Type: bridge.FieldUint}
-	switch {
-	case t.Text():
-		f.Type, f.Slot = bridge.FieldString, s.String(name)
-	case t.Signed():
-		f.Type, f.Slot = bridge.FieldInt, s.Value(name)
-	default:
-		f.Slot = s.Value(name)
-	}
-	f.Role = fieldRole(name, roles)
-	return f
-}
-
-// fieldRole is what a capture means to the bridge.
-func fieldRole(name string, roles *catalog.Roles) bridge.Role {
-	switch name {
-	case roles.Namespace:
-		return bridge.RoleNamespace
-	case roles.Failed:
-		return bridge.RoleFailed
-	case roles.Error:
-		return bridge.RoleErrorNumber
-	case roles.Message:
-		return bridge.RoleMessage
-	case roles.SQLState:
-		return bridge.RoleSQLState
-	case roles.Connection:
-		return bridge.RoleConnection
-	case roles.Context:
-		return bridge.RoleContext
-	case roles.Boundary:
-		return bridge.RoleBoundary
-	}
-	return bridge.RoleNone
 }

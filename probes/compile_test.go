@@ -100,7 +100,7 @@ func TestSpecOfASite(t *testing.T) {
 	op := profile.Operations.Find("query")
 	tier := op.Tiers[0]
 	spec, err := siteSpec(tier.Start[0], &place{
-		roles: &op.Roles, slots: tier.Slots(), arg: functionArgs(elf.EM_X86_64), missing: map[string]string{},
+		roles: &op.Roles, slots: tier.Slots(), arg: functionArgs(elf.EM_X86_64), missing: map[string]string{}, had: map[string]bool{},
 	})
 	if err != nil {
 		t.Fatal(err)

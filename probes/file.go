@@ -145,6 +145,8 @@ func (b *binary) has(name string) bool {
 	return err == nil
 }
 
+func (b *binary) machine() elf.Machine { return b.elf.Machine }
+
 // At implements [accessor.Code].
 func (b *binary) At(address uint64, n int) ([]byte, error) {
 	offset, ok := b.fileOffset(address)

@@ -3,6 +3,7 @@
 package probes
 
 import (
+	"debug/elf"
 	"errors"
 	"fmt"
 	"slices"
@@ -24,15 +25,25 @@ type lead struct {
 	equals   uint16
 }
 
+// program is what paths ask of a binary.
+type program interface {
+	accessor.Code
+	machine() elf.Machine
+	// function returns the code symbol of exactly that name.
+	function(name string) (elf.Symbol, bool)
+	// has reports whether there is a function or a variable of exactly that name.
+	has(name string) bool
+}
+
 // leads remembers where the paths of a profile lead in a binary.
 type leads struct {
-	file  *binary
+	file  program
 	paths catalog.Paths
 	found map[string]*lead
 	fails map[string]error
 }
 
-func newLeads(file *binary, paths catalog.Paths) *leads {
+func newLeads(file program, paths catalog.Paths) *leads {
 	return &leads{file: file, paths: paths, found: make(map[string]*lead), fails: make(map[string]error)}
 }
 
@@ -65,7 +76,7 @@ func (l *leads) takeWay(way *catalog.Way) (*lead, error) {
 	if err != nil {
 		return nil, err
 	}
-	before := &lead{root: way.Of}
+	before := &lead{root: way.Of, chain: accessor.Chain{Size: 8}}
 	if l.paths.Find(way.Of) != nil {
 		if before, err = l.follow(way.Of); err != nil {
 			return nil, err
@@ -97,7 +108,7 @@ func (l *leads) decode(way *catalog.Way) (*lead, error) {
 }
 
 func (l *leads) decodeAt(way *catalog.Way, address uint64) (*lead, error) {
-	machine := l.file.elf.Machine
+	machine := l.file.machine()
 	switch {
 	case way.Getter != "":
 		getter, err := accessor.DecodeGetter(machine, l.file, address)
@@ -123,7 +134,7 @@ func (l *leads) decodeAt(way *catalog.Way, address uint64) (*lead, error) {
 // decodeCall takes what a function hands over to another one, or to whatever it
 // calls: every such call must agree.
 func (l *leads) decodeCall(way *catalog.Way, address uint64) (*lead, error) {
-	calls, err := accessor.DecodeCalls(l.file.elf.Machine, l.file, address)
+	calls, err := accessor.DecodeCalls(l.file.machine(), l.file, address)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +153,7 @@ func (l *leads) decodeCall(way *catalog.Way, address uint64) (*lead, error) {
 }
 
 func (l *leads) decodePredicate(way *catalog.Way, address uint64) (*lead, error) {
-	p, err := accessor.DecodePredicate(l.file.elf.Machine, l.file, address)
+	p, err := accessor.DecodePredicate(l.file.machine(), l.file, address)
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +171,7 @@ func (l *leads) decodePredicate(way *catalog.Way, address uint64) (*lead, error)
 // decodeSetter takes the field in which a setter stores an argument, or to which
 // it has its text copied.
 func (l *leads) decodeSetter(way *catalog.Way, address uint64) (*lead, error) {
-	setter, err := accessor.DecodeSetter(l.file.elf.Machine, l.file, address)
+	setter, err := accessor.DecodeSetter(l.file.machine(), l.file, address)
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +179,7 @@ func (l *leads) decodeSetter(way *catalog.Way, address uint64) (*lead, error) {
 	if err == nil || !way.Address {
 		return found, err
 	}
-	calls, callsErr := accessor.DecodeCalls(l.file.elf.Machine, l.file, address)
+	calls, callsErr := accessor.DecodeCalls(l.file.machine(), l.file, address)
 	if callsErr != nil {
 		return nil, err
 	}

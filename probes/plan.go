@@ -86,9 +86,12 @@ func (s *scout) planOperation(v *view, profile *catalog.Profile, op *catalog.Ope
 		if !s.cfg.Detail.Includes(tier.Detail) {
 			continue
 		}
-		t := &tierPlan{scout: s, view: v, profile: profile, op: op, tier: tier, missing: make(map[string]string)}
+		t := &tierPlan{scout: s, view: v, profile: profile, op: op, tier: tier, missing: make(map[string]string), had: make(map[string]bool)}
 		sites, err := t.sites()
 		if err == nil {
+			for name := range t.had {
+				delete(t.missing, name) // another probe has it
+			}
 			p.tier, p.sites, p.missing = tier, sites, t.missing
 			v.served = append(v.served, op.Name+"/"+tier.Name)
 			return p
@@ -115,6 +118,7 @@ type tierPlan struct {
 	op      *catalog.Operation
 	tier    *catalog.Tier
 	missing map[string]string
+	had     map[string]bool
 }
 
 func (t *tierPlan) sites() ([]site, error) {
@@ -237,7 +241,7 @@ func (t *tierPlan) place(file *binary, address uint64, args locate) *place {
 		file.leads[t.profile] = newLeads(file, t.profile.Paths)
 	}
 	return &place{
-		roles: &t.op.Roles, slots: t.tier.Slots(), leads: file.leads[t.profile], arg: args, missing: t.missing,
+		roles: &t.op.Roles, slots: t.tier.Slots(), leads: file.leads[t.profile], arg: args, missing: t.missing, had: t.had,
 		variable: func(name string) (bpf.ProgramsArg, error) { return file.variableAt(name, address) },
 	}
 }

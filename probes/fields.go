@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package probes
+
+import (
+	"github.com/spanbridge/spanbridge/bridge"
+	"github.com/spanbridge/spanbridge/probes/catalog"
+)
+
+// operationFields maps captures to attributes and roles. What no tier captures
+// gives no field.
+func operationFields(op *catalog.Operation, tier *catalog.Tier, s catalog.Slots, missing map[string]string) (fields []bridge.Field, constants []bridge.Attr) {
+	types := make(map[string]catalog.Type)
+	for _, probe := range tier.Probes() {
+		for _, c := range probe.Captures {
+			if missing[c.Name] == "" {
+				types[c.Name] = c.Type
+			}
+		}
+	}
+	mapped := make(map[string]bool)
+	for _, a := range op.Attributes {
+		if a.Value != nil {
+			constants = append(constants, a.Value.Attr(a.Key))
+			continue
+		}
+		t, ok := types[a.Capture]
+		if !ok || t == catalog.TypeSQL {
+			continue
+		}
+		mapped[a.Capture] = true
+		f := newField(a.Capture, t, &op.Roles, s)
+		f.Attr, f.OmitZero, f.Names = a.Key, a.OmitZero, a.Names
+		fields = append(fields, f)
+	}
+	for _, probe := range tier.Probes() {
+		for _, c := range probe.Captures {
+			if !mapped[c.Name] && c.Type != catalog.TypeSQL && missing[c.Name] == "" {
+				mapped[c.Name] = true
+				fields = append(fields, newField(c.Name, c.Type, &op.Roles, s))
+			}
+		}
+	}
+	return fields, constants
+}
+
+func newField(name string, t catalog.Type, roles *catalog.Roles, s catalog.Slots) bridge.Field {
+	f := bridge.Field{Name: name, Type: bridge.FieldUint}
+	switch {
+	case t.Text():
+		f.Type, f.Slot = bridge.FieldString, s.String(name)
+	case t.Signed():
+		f.Type, f.Slot = bridge.FieldInt, s.Value(name)
+	default:
+		f.Slot = s.Value(name)
+	}
+	f.Role = fieldRole(name, roles)
+	return f
+}
+
+// fieldRole is what a capture means to the bridge.
+func fieldRole(name string, roles *catalog.Roles) bridge.Role {
+	switch name {
+	case roles.Namespace:
+		return bridge.RoleNamespace
+	case roles.Failed:
+		return bridge.RoleFailed
+	case roles.Error:
+		return bridge.RoleErrorNumber
+	case roles.Message:
+		return bridge.RoleMessage
+	case roles.SQLState:
+		return bridge.RoleSQLState
+	case roles.Connection:
+		return bridge.RoleConnection
+	case roles.Context:
+		return bridge.RoleContext
+	case roles.Boundary:
+		return bridge.RoleBoundary
+	}
+	return bridge.RoleNone
+}
