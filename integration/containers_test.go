@@ -100,7 +100,7 @@ func TestContainersThatStartAgainLeaveNothingBehind(t *testing.T) {
 		server.end(t)
 		bridge.waitFor(fmt.Sprintf("process %d (mariadbd) has ended", server.PID))
 		server.start(t, "overlay")
-		bridge.waitFor(fmt.Sprintf("process %d (mariadbd): query by uprobe", server.PID))
+		bridge.sees(t, server.PID, "query by uprobe")
 		if n := bridge.openOverlays(); n != open {
 			t.Errorf("the bridge has %d files of containers open, after %d at first", n, open)
 		}

@@ -3,12 +3,12 @@
 package probes
 
 // hitNs is what one hit takes of the traced thread with programs and captures,
-// in nanoseconds, on the machine of docs/overhead.md. It is there to compare
-// sites and tiers: other machines are faster or slower by a factor.
+// in nanoseconds, on the machine of docs/overhead.md, whose figures these are. It
+// is there to compare sites and tiers: other machines differ by a factor.
 var hitNs = map[Cost]int64{
 	CostEmulated: 1400,
-	CostReturn:   2200,
-	CostStepped:  11500,
+	CostReturn:   1200,
+	CostStepped:  5500,
 }
 
 // costOf estimates what the probes of an operation take of the traced thread

@@ -14,9 +14,9 @@ type Cost string
 // The classes. The kernel emulates some instructions and executes others out of
 // line in single-step mode, with two traps more (arch/x86/kernel/uprobes.c).
 const (
-	CostEmulated Cost = "emulated"     // under a microsecond
-	CostStepped  Cost = "single-step"  // about ten microseconds on a virtual machine
-	CostReturn   Cost = "return"       // about two microseconds: entry and return of a function
+	CostEmulated Cost = "emulated"     // the cheapest at the start of a function
+	CostStepped  Cost = "single-step"  // several times as much
+	CostReturn   Cost = "return"       // of a function, whose entry the kernel hits unseen
 	CostUnknown  Cost = "not examined" // arm64
 )
 

@@ -84,7 +84,7 @@ func TestReportNamesWhatServesWhatItCostsAndWhatIsMissing(t *testing.T) {
 	want := Report{Targets: []TargetReport{{
 		PID: 7, Executable: "/bin/shopd", Profile: "shop", Version: "2.4.9-shop", Standing: StandingTested, Tested: []string{"2.4.1"},
 		Operations: []OperationReport{{
-			Name: "query", Tier: "uprobe", CostNs: 1400 + 2200, Lacks: []string{"rows"},
+			Name: "query", Tier: "uprobe", CostNs: hitNs[CostEmulated] + hitNs[CostReturn], Lacks: []string{"rows"},
 			Sites: []OperationSite{
 				{"uprobe:exe:begin", "/bin/shopd", 0x10, CostEmulated}, {"uretprobe:exe:begin", "/bin/shopd", 0x10, CostReturn},
 			},
