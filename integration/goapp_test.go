@@ -98,7 +98,7 @@ func wantShopTrace(t *testing.T, tier tier, spans []backends.Span, apps int, tex
 	var ofServer []backends.Span
 	for _, s := range spans {
 		switch byID[s.SpanID] = s; s.Resource["service.name"] {
-		case "mariadb":
+		case "mariadb", "mysql":
 			if !isPhase(s) {
 				ofServer = append(ofServer, s)
 			}
@@ -139,7 +139,7 @@ func wantShopTrace(t *testing.T, tier tier, spans []backends.Span, apps int, tex
 
 // isPhase reports whether a span is a part of a statement.
 func isPhase(s backends.Span) bool {
-	return s.Resource["service.name"] == "mariadb" && s.Kind == kindInternal
+	return s.Resource["service.name"] != "shop" && s.Kind == kindInternal
 }
 
 // wantFailure checks that the report's statement, and no other, is told to have
@@ -165,7 +165,7 @@ func wantFailure(t *testing.T, tier tier, s backends.Span) {
 func wantNoLiterals(t *testing.T, spans []backends.Span) {
 	t.Helper()
 	for _, s := range spans {
-		if s.Resource["service.name"] != "mariadb" {
+		if s.Resource["service.name"] == "shop" {
 			continue
 		}
 		for key, value := range s.Attributes {

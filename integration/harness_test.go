@@ -178,8 +178,9 @@ type otlpSpan struct {
 		Message string
 	} `json:"status"`
 	Links []struct {
-		TraceID string `json:"traceId"`
-		SpanID  string `json:"spanId"`
+		TraceID  string     `json:"traceId"`
+		SpanID   string     `json:"spanId"`
+		RawAttrs []otlpAttr `json:"attributes"`
 	} `json:"links"`
 	RawAttrs []otlpAttr     `json:"attributes"`
 	Attrs    map[string]any `json:"-"` // string, int64, bool or float64
