@@ -95,17 +95,12 @@ func wantDistinct(tier tier, connection int64) []seen {
 	namespace := servers.Database
 	for _, s := range distinct {
 		w := seen{Text: s.text, Name: s.name, System: "mariadb"}
-		after := namespace
-		if s.sql == useStatement {
-			after = "information_schema"
-		}
-		if tier.name == "uprobe" { // which looks when the statement ends
-			namespace = after
-		}
 		if tier.identity {
 			w.Connection, w.User, w.Host, w.Namespace = connection, servers.User, "127.0.0.1", namespace
 		}
-		namespace = after
+		if s.sql == useStatement {
+			namespace = "information_schema"
+		}
 		list = append(list, w)
 	}
 	return list

@@ -48,11 +48,12 @@ func (s *Session) learn(o *observed) {
 	s.evict()
 }
 
-// namesOf reads the tables of names that a profile speaks of.
+// namesOf reads the tables of names of the operations that are seen.
 func (s *Session) namesOf(o *observed) map[string]map[uint64]string {
 	var all map[string]map[uint64]string
-	for _, op := range o.profile.Operations {
-		if op.NamesFrom == nil || !s.cfg.Detail.Includes(op.Detail) {
+	for _, sv := range o.served {
+		op := sv.operation
+		if op.NamesFrom == nil {
 			continue
 		}
 		exe, err := s.files.executable(o.process)
