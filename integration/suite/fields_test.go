@@ -46,7 +46,7 @@ var checks = map[string]check{
 	"database":                     equal("db.namespace", func(_ *scene, s *statement) any { return s.database }),
 	"text":                         checkText,
 	"protocol":                     equal("spanbridge.command", func(sc *scene, s *statement) any { return sc.command(s) }),
-	"server's address and port":    equal("server.port", func(sc *scene, _ *statement) any { return int64(sc.server.Port) }),
+	"server's address and port":    checkServer,
 	"server's version":             checkVersion,
 	"name":                         checkName,
 	"thread":                       checkThread,
@@ -59,7 +59,8 @@ var checks = map[string]check{
 	"rows affected":                checkAffected,
 	"rows examined":                checkExamined,
 	"statements of routines":       checkInner,
-	"parts":                        checkParts,
+	"texts of a packet":            checkParts,
+	"phases":                       checkPhases,
 	"row lock wait":                checkWait("row lock"),
 	"table wait":                   checkWait("table"),
 	"named lock wait":              checkWait("named lock"),
@@ -131,6 +132,17 @@ func checkName(sc *scene, _ *cell, s *statement, o *observed) (verdict, string) 
 		return absent, "want " + want
 	}
 	return compare(o.Name, want)
+}
+
+func checkServer(sc *scene, _ *cell, _ *statement, o *observed) (verdict, string) {
+	host, err := os.Hostname()
+	if err != nil {
+		return wrong, err.Error()
+	}
+	if v, detail := compare(o.Attributes["server.address"], host); v != right {
+		return v, detail
+	}
+	return compare(o.Attributes["server.port"], int64(sc.server.Port))
 }
 
 func checkVersion(sc *scene, _ *cell, _ *statement, o *observed) (verdict, string) {
@@ -214,13 +226,36 @@ func checkContext(carrier string) check {
 	}
 }
 
-// checkStages looks for stages by the names of some.
+// checkPhases: all of them are there, one after the other.
+func checkPhases(_ *scene, c *cell, s *statement, o *observed) (verdict, string) {
+	if s.failure != nil || s.preparation {
+		return silent, ""
+	}
+	names := c.As
+	if len(names) == 0 {
+		names = []string{"execute"}
+	}
+	end := o.Start
+	for _, name := range names {
+		i := slices.IndexFunc(o.inside, func(inner *backends.Span) bool { return inner.Name == name })
+		if i < 0 {
+			return absent, "no " + name
+		}
+		if phase := o.inside[i]; phase.Start.Before(end) || phase.End.After(o.End) {
+			return wrong, name + " is not within the statement, or not after what was before"
+		}
+		end = o.inside[i].End
+	}
+	return right, ""
+}
+
+// checkStages looks for a stage that every statement has.
 func checkStages(_ *scene, c *cell, s *statement, o *observed) (verdict, string) {
 	names := c.As
 	if len(names) == 0 {
-		names = []string{"executing", "starting", "statistics", "Executing", "Starting"}
+		names = []string{"starting", "Starting"}
 	}
-	if s.failure != nil || s.preparation || s.sql == " " {
+	if s.preparation {
 		return silent, ""
 	}
 	for _, inner := range o.inside {

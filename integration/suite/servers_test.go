@@ -36,7 +36,7 @@ func startWithPlugin(ctx context.Context, options ...servers.Option) (*servers.S
 var options = map[string][]string{
 	mysqlDialect: {"--local-infile=1", "--skip-name-resolve"},
 	mariadbDialect: {
-		"--local-infile=1", "--skip-name-resolve", "--performance-schema=ON",
+		"--local-infile=1", "--skip-name-resolve", "--log-bin=suite", "--performance-schema=ON",
 		"--performance-schema-events-statements-history-long-size=2000",
 	},
 	postgresqlDialect: {"-c", "deadlock_timeout=200ms"},
