@@ -31,7 +31,7 @@ type tier struct {
 	number   bool   // and with which error number
 	prepared bool   // executions of the binary protocol
 	nested   bool   // statements of procedures, under the CALL
-	details  bool   // SQLSTATE, message and rows; preparations and waits
+	details  bool   // SQLSTATE, message and rows; preparations
 	symbols  bool   // the symbol file of the server's package is there
 }
 
