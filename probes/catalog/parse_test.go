@@ -250,6 +250,27 @@ func TestParseRefusesWhatIsNoProfile(t *testing.T) {
 	}
 }
 
+func TestHugeProfilesAreRefusedSoon(t *testing.T) {
+	chain, captures := "paths:\n", small[:strings.Index(small, "start:")]+"start:\n          probe: usdt:exe:p:start\n          capture:\n"
+	for i := range 3_000 {
+		chain += fmt.Sprintf("  p%d: {of: p%d, getter: f}\n", i, i+1)
+		captures += fmt.Sprintf("            c%d: {arg: 1, type: u8, if: c%d}\n", i, i+1)
+	}
+	for _, tc := range []struct{ name, data, want string }{
+		{"paths", small + chain, "3000 are too many, want at most 256"},
+		{"captures", captures + "        done: {probe: \"usdt:exe:p:done\"}\n", "3000 captures are too many"},
+	} {
+		before := time.Now()
+		_, err := Parse("x.yaml", []byte(tc.data))
+		if err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: got %.300v, want it to contain %q", tc.name, err, tc.want)
+		}
+		if took := time.Since(before); took > 10*time.Second {
+			t.Errorf("%s: took %s", tc.name, took)
+		}
+	}
+}
+
 func TestLoadTakesNamesAndPaths(t *testing.T) {
 	if p, err := Load("mariadb"); err != nil || p.Name != "mariadb" {
 		t.Errorf("by name: %v, %v", p, err)

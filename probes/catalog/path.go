@@ -2,8 +2,8 @@
 
 package catalog
 
-// MaxWays bounds the ways of a path.
-const MaxWays = 16
+// MaxPaths bounds the paths of a profile.
+const MaxPaths = 256
 
 // Paths are the paths of a profile in the order of the file.
 type Paths []*Path

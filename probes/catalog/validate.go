@@ -36,6 +36,10 @@ func (v *validator) profile(p *Profile) {
 			v.way(w)
 		}
 	}
+	if n := len(p.Paths); n > MaxPaths {
+		v.add(p.At.at("paths", "%d are too many, want at most %d", n, MaxPaths))
+		return
+	}
 	v.roots(p)
 	v.circles(p)
 	if p.At.has("operations") && len(p.Operations) == 0 && !v.broken("operations") {

@@ -113,6 +113,9 @@ func opening(ops ...*Operation) (values []int, ok bool) {
 // a meaning: its own, or where it has none those of the profile, of which the
 // last one on the thread is its command.
 func (v *validator) commands(p *Profile, op *Operation) {
+	if len(op.given("executes", "prepares", "resets")) == 0 {
+		return
+	}
 	values, ok := opening(op)
 	if !ok {
 		values, ok = opening(p.Operations...)

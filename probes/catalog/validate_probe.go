@@ -19,9 +19,13 @@ func (v *validator) probe(op *Operation, s site) {
 	for _, c := range s.Captures {
 		v.source(s, c)
 		v.typed(s, c)
-		v.conditions(s, c)
 	}
-	v.circleOfConditions(s)
+	if len(s.Captures) <= MaxProbeCaptures {
+		for _, c := range s.Captures {
+			v.conditions(s, c)
+		}
+		v.circleOfConditions(s)
+	}
 }
 
 // part checks that a probe has the keys of what it is for.
