@@ -46,12 +46,18 @@ static __always_inline void mark(struct hit *hit, __u16 flag)
 		checked(hit->event)->flags |= flag;
 }
 
+/* The slot is masked where it is used: Linux 6.1 does not remember a test of it. */
+static __always_inline __u64 *value_at(struct frame *frame, __u32 slot)
+{
+	opaque(slot);
+	return &frame->values[slot & (MAX_VALUES - 1)];
+}
+
 static __always_inline void capture_int(struct hit *hit, const struct capture *c)
 {
-	__u32 slot = c->slot;
-	__u64 value = 0;
+	__u64 *kept = value_at(hit->frame, c->slot), value = 0;
 
-	if (slot >= MAX_VALUES || (c->flags & CAPTURE_FIRST && hit->frame->values[slot]))
+	if (c->flags & CAPTURE_FIRST && *kept)
 		return;
 	if (c->type == CAPTURE_TIME) {
 		value = hit->now_ns;
@@ -67,7 +73,7 @@ static __always_inline void capture_int(struct hit *hit, const struct capture *c
 		hit->frame->status = value;
 	if ((c->role == ROLE_FAILED || c->role == ROLE_ERROR) && value)
 		hit->frame->failed = 1;
-	hit->frame->values[slot] = value;
+	*kept = value;
 }
 
 /*
