@@ -82,7 +82,7 @@ mkdir -p "$(dirname "$log")"
 say "$(basename "$vmlinuz"), console in $log"
 timeout 45m qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu max -smp 2 -m 1024 \
 	-nographic -no-reboot -kernel "$vmlinuz" -initrd "$image" \
-	-append "console=ttyS0 quiet panic=-1 rdinit=/init" </dev/null 2>&1 | tr -d '\r' >"$log" || true
+	-append "console=ttyS0 quiet panic=-1 rdinit=/init" </dev/null 2>&1 | sed -u 's,\r,,g' >"$log" || true
 say "$(grep -c '^ *--- PASS' "$log" || true) passed, $(grep -c '^ *--- FAIL' "$log" || true) failed, $(
 	grep -c '^ *--- SKIP' "$log" || true) skipped"
 if ! grep -q '^guest: status 0$' "$log"; then
