@@ -51,9 +51,9 @@ func (s *Session) learn(o *observed) {
 // namesOf reads the tables of names of the operations that are seen.
 func (s *Session) namesOf(o *observed) map[string]map[uint64]string {
 	var all map[string]map[uint64]string
-	for _, sv := range o.served {
-		op := sv.operation
-		if op.NamesFrom == nil {
+	for _, p := range o.plans {
+		op := p.operation
+		if op.NamesFrom == nil || p.tier == nil {
 			continue
 		}
 		exe, err := s.files.executable(o.process)
