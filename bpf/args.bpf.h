@@ -42,6 +42,7 @@ enum tentative {
 	CERTAIN,
 	FOLLOWING, /* one has ended, and another start has not come */
 	ANNOUNCED,
+	DORMANT, /* announced, and it did not come; the next one has its values */
 };
 
 /* An open operation. */
@@ -163,10 +164,20 @@ __noinline int read_arg(const struct arg *arg, struct regs *regs, const struct f
 			return -1;
 		v = saved->values[arg->base & (MAX_VALUES - 1)];
 		break;
+	case ARG_ELEMENT:
+		err = read_user(&v, 4, reg(regs, arg->base) + arg->offsets[0]);
+		if (err)
+			return err;
+		if ((__s32)v < 0) {
+			*value = 0;
+			return 0;
+		}
+		v = reg(regs, arg->base) + arg->disp + v * arg->add;
+		break;
 	default:
 		return -1;
 	}
-	for (__u32 i = 0; i < MAX_LOADS; i++) {
+	for (__u32 i = arg->kind == ARG_ELEMENT; i < MAX_LOADS; i++) {
 		if (i >= loads)
 			break;
 		if (!v) {
@@ -191,7 +202,7 @@ __noinline int read_arg(const struct arg *arg, struct regs *regs, const struct f
 		v = passed->value;
 	}
 	v = extend(v, size, arg->is_signed);
-	*value = v && arg->add ? v + arg->add : v;
+	*value = v && arg->add && arg->kind != ARG_ELEMENT ? v + arg->add : v;
 	return 0;
 }
 

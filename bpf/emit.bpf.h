@@ -75,7 +75,6 @@ __noinline int fill(struct event *event, const struct frame *frame, __u64 end_ns
 		return 0;
 	event->start_ns = frame->start_ns;
 	event->end_ns = end_ns;
-	event->tgid = id >> 32;
 	event->tid = id;
 	event->parent_seq = frame->parent_seq;
 	event->op = frame->op;
@@ -130,6 +129,7 @@ static __always_inline void emit(struct hit *hit, __u64 end_ns, __u16 flags)
 
 	if (!event) {
 		begin_event(&thread->bare, hit->frame);
+		thread->bare.tgid = thread->tgid;
 		fill(&thread->bare, hit->frame, end_ns, flags | EVENT_NO_TEXT);
 		submit(&thread->bare, 0);
 		return;
@@ -138,6 +138,7 @@ static __always_inline void emit(struct hit *hit, __u64 end_ns, __u16 flags)
 	capture_last(hit);
 	event = checked(event);
 	fill(event, hit->frame, end_ns, flags);
+	event->tgid = thread->tgid;
 	append_entries(thread, hit->frame, event);
 	if (event->used > DATA_SIZE) {
 		count(event->op, COUNT_KERNEL_ERRORS);

@@ -36,6 +36,11 @@ enum arg_kind {
 	ARG_MEM,     /* *(base + disp) */
 	ARG_INDEXED, /* *(base + (index << shift) + disp) */
 	ARG_SAVED,   /* the operation's value number base */
+	/*
+	 * base + disp + index * add, where index is the signed 32-bit number at
+	 * base + offsets[0], the first load; 0 where it is negative.
+	 */
+	ARG_ELEMENT,
 };
 
 struct arg {
@@ -92,6 +97,10 @@ enum spec_flags {
 	SPEC_LAST_NOTE = 1 << 2,  /* a note after which SPEC_AFTER_NOTE ends it */
 	SPEC_AFTER_NOTE = 1 << 3, /* no end of an operation without that note */
 	SPEC_ANNOUNCES = 1 << 4,  /* the operation begins here, if a start or an end follows */
+	SPEC_OPTIONAL = 1 << 5,	  /* an end that comes without a start too */
+	SPEC_FORKS = 1 << 6,	  /* sessions are processes that the server forked */
+	SPEC_TRUTH = 1 << 7,	  /* the guard is 1 for whatever is not 0 */
+	SPEC_TENTATIVE = 1 << 8,  /* the operation begins here, if an end follows */
 };
 
 /* What to do at one site. */
@@ -100,6 +109,10 @@ struct spec {
 	__u16 captures, early; /* those needed to decide whether a record is sent come first */
 	__u64 when; /* bit n: guard value n opens the operation; 0: no guard */
 	struct arg guard;
+	struct arg given; /* ARG_NONE, or a hit counts only where this is not 0 */
+	__u16 needs;	  /* an end: the slot plus 1 of a value without which it is a note */
+	__u16 when_base;  /* taken from the guard value; those of starts begin at 0 */
+	__u32 pad;
 	struct capture capture[MAX_CAPTURES]; /* a text comes last */
 };
 

@@ -16,6 +16,7 @@
 #include "ledger.bpf.h"
 #include "args.bpf.h"
 #include "thread.bpf.h"
+#include "server.bpf.h"
 #include "capture.bpf.h"
 #include "emit.bpf.h"
 
@@ -64,7 +65,20 @@ static __always_inline const struct spec *spec_of(struct pt_regs *ctx)
 	if (!spec || !(spec->flags & SPEC_ONLY_TARGETS))
 		return spec;
 	key = (__u64)spec->op << 32 | bpf_get_current_pid_tgid() >> 32;
+	if (bpf_map_lookup_elem(&targets, &key))
+		return spec;
+	if (!(spec->flags & SPEC_FORKS))
+		return 0;
+	key = (__u64)spec->op << 32 | server_tgid();
 	return bpf_map_lookup_elem(&targets, &key) ? spec : 0;
+}
+
+/* Whether a hit counts in this process. */
+static __always_inline bool given(const struct spec *spec, struct regs *regs)
+{
+	__u64 value = 0;
+
+	return spec->given.kind == ARG_NONE || (!read_arg(&spec->given, regs, 0, &value) && value);
 }
 
 static __always_inline const struct op_config *config_of(__u32 op)
@@ -78,7 +92,12 @@ static __always_inline bool guard(const struct spec *spec, struct regs *regs, __
 	*value = 64;
 	if (!spec->when)
 		return true;
-	return !read_arg(&spec->guard, regs, 0, value) && *value < 64 && spec->when >> *value & 1;
+	if (read_arg(&spec->guard, regs, 0, value))
+		return false;
+	if (spec->flags & SPEC_TRUTH)
+		*value = *value != 0;
+	*value -= spec->when_base;
+	return *value < 64 && spec->when >> *value & 1;
 }
 
 /* Ends what runs of a sequence at a level, as an inner operation of the record there. */
@@ -173,6 +192,8 @@ static __always_inline bool open_frame(struct hit *hit, const struct op_config *
 	hit->frame = push(hit->thread, hit->spec->op, config);
 	if (!hit->frame)
 		return false;
+	if (!hit->thread->tgid)
+		hit->thread->tgid = hit->spec->flags & SPEC_FORKS ? server_tgid() : task->tgid;
 	level = level_of(hit->frame);
 	hit->key = key_at(hit->thread, level);
 	if (config->is_inline)
@@ -184,6 +205,15 @@ static __always_inline bool open_frame(struct hit *hit, const struct op_config *
 	return true;
 }
 
+/* Forgets the sums of inner operations that had no room. */
+static __always_inline void clear_rest(struct hit *hit)
+{
+	if (!hit->event)
+		return;
+	__builtin_memset(checked(hit->event)->rest_count, 0, sizeof(hit->event->rest_count));
+	__builtin_memset(checked(hit->event)->rest_ns, 0, sizeof(hit->event->rest_ns));
+}
+
 /* What was just popped may be followed by another one, which begins now. */
 static __always_inline void follow(struct hit *hit, const struct op_config *config)
 {
@@ -191,10 +221,7 @@ static __always_inline void follow(struct hit *hit, const struct op_config *conf
 
 	reopen(hit->thread, frame, config->kept);
 	restart_event(hit->event, frame);
-	if (hit->event) {
-		__builtin_memset(checked(hit->event)->rest_count, 0, sizeof(hit->event->rest_count));
-		__builtin_memset(checked(hit->event)->rest_ns, 0, sizeof(hit->event->rest_ns));
-	}
+	clear_rest(hit);
 	frame->start_ns = bpf_ktime_get_ns();
 }
 
@@ -226,6 +253,45 @@ static __always_inline int on_announcement(struct hit *hit, const struct op_conf
 		return 0;
 	}
 	hit->frame->tentative = ANNOUNCED;
+	hit->frame->start_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+/*
+ * An operation may begin here, and only its end tells. Until then each hit
+ * begins it anew, with the values that notes have captured meanwhile; one whose
+ * guard is not met lays it aside until the next.
+ */
+static __always_inline int on_tentative(struct hit *hit, const struct op_config *config,
+					struct task_struct *task)
+{
+	struct thread *thread = hit->thread;
+	bool wanted = guard(hit->spec, &thread->regs, &thread->guard);
+	int open = find_stale(thread, hit->spec->op, config->family);
+	__u32 level;
+
+	if (open >= 0)
+		replace(thread, open);
+	open = find_frame(thread, hit->spec->op);
+	if (open == SHIELDED || (open >= 0 && !tentative_at(thread, open)))
+		return 0;
+	if (open >= 0) {
+		replace(thread, open + 1);
+		hit->frame = frame_at(thread, open);
+		hit->frame->tentative = DORMANT;
+		thread->entries = hit->frame->entries;
+		level = level_of(hit->frame);
+		hit->key = key_at(thread, level);
+		lose_running(thread, level);
+		hit->event = event_of(hit->frame->seq, record_buffer(task, level, 0));
+		clear_rest(hit);
+	}
+	if (!wanted)
+		return 0;
+	if (open < 0 && (thread->depth >= MAX_DEPTH || !open_frame(hit, config, task)))
+		return 0;
+	hit->frame->tentative = ANNOUNCED;
+	capture_values(hit, 0, hit->spec->captures);
 	hit->frame->start_ns = bpf_ktime_get_ns();
 	return 0;
 }
@@ -287,8 +353,12 @@ static __always_inline int on_start(struct pt_regs *ctx)
 		return 0;
 	}
 	begin_hit(hit.thread, ctx);
+	if (!given(spec, &hit.thread->regs))
+		return 0;
 	if (spec->flags & SPEC_ANNOUNCES)
 		return on_announcement(&hit, config, task);
+	if (spec->flags & SPEC_TENTATIVE)
+		return on_tentative(&hit, config, task);
 	wanted = opens(hit.thread, spec, config, &before);
 	if (config->sequence)
 		return wanted ? on_step(&hit, config, task, true) : 0;
@@ -335,7 +405,7 @@ static __always_inline void finish(struct hit *hit, const struct op_config *conf
 	key->op = op;
 	key->failed = frame->failed;
 	key->status = frame->status;
-	key->tgid = bpf_get_current_pid_tgid() >> 32;
+	key->tgid = hit->thread->tgid;
 	observe(key, duration_ns);
 	if (config->is_inline && duration_ns < config->min_ns) {
 		count(op, COUNT_FILTERED);
@@ -413,9 +483,19 @@ static __always_inline int on_stray(struct thread *thread, const struct spec *sp
 		count(spec->op, COUNT_UNWANTED);
 		return 0;
 	}
+	if (spec->flags & SPEC_OPTIONAL)
+		return 0;
 	count(spec->op, COUNT_DONES);
 	count(spec->op, COUNT_NO_START);
 	return 0;
+}
+
+/* Whether a hit ends the operation, or captures into it only. */
+static __always_inline bool is_end(const struct spec *spec, const struct frame *frame)
+{
+	if (spec->flags & SPEC_NOTE)
+		return false;
+	return !spec->needs || frame->values[(spec->needs - 1) & (MAX_VALUES - 1)];
 }
 
 static __always_inline int on_done(struct pt_regs *ctx)
@@ -427,6 +507,7 @@ static __always_inline int on_done(struct pt_regs *ctx)
 	struct hit hit = {.spec = spec, .now_ns = end_ns};
 	__u32 level;
 	int open = -1;
+	bool ends;
 
 	if (!spec)
 		return 0;
@@ -442,23 +523,25 @@ static __always_inline int on_done(struct pt_regs *ctx)
 	if (!hit.thread)
 		return on_stray(0, spec, open);
 	begin_hit(hit.thread, ctx);
-	if (!guard(spec, &hit.thread->regs, &hit.thread->guard))
+	if (!given(spec, &hit.thread->regs) ||
+	    !guard(spec, &hit.thread->regs, &hit.thread->guard))
 		return 0;
 	if (config->sequence)
 		return on_step(&hit, config, task, false);
 	if (spec->flags & SPEC_NOTE || !ends_overflow(hit.thread, spec->op))
 		open = find_frame(hit.thread, spec->op);
-	if (open < 0)
-		return on_stray(hit.thread, spec, open);
+	if (open < 0 || tentative_at(hit.thread, open) == DORMANT)
+		return on_stray(hit.thread, spec, open < 0 ? open : -1);
 	hit.frame = frame_at(hit.thread, open);
 	if (spec->flags & SPEC_AFTER_NOTE && !hit.frame->noted)
 		return on_stray(hit.thread, spec, SHIELDED);
-	if (!(spec->flags & SPEC_NOTE))
+	ends = is_end(spec, hit.frame);
+	if (ends)
 		replace(hit.thread, open + 1);
 	level = level_of(hit.frame);
 	hit.key = key_at(hit.thread, level);
 	hit.event = event_of(hit.frame->seq, record_buffer(task, level, 0));
-	if (spec->flags & SPEC_NOTE)
+	if (!ends)
 		return on_note(&hit);
 	return on_end(&hit, config, level);
 }
@@ -472,7 +555,7 @@ static __always_inline int on_point(struct pt_regs *ctx)
 	if (!spec)
 		return 0;
 	copy_regs(&regs, ctx);
-	if (guard(spec, &regs, &value))
+	if (given(spec, &regs) && guard(spec, &regs, &value))
 		count(spec->op, COUNT_POINTS);
 	return 0;
 }
@@ -521,8 +604,10 @@ SEC("raw_tp/sched_process_exec") int process_exec(void *ctx)
 	struct thread *thread = bpf_task_storage_get(&threads, task, 0, 0);
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 
-	if (thread)
+	if (thread) {
 		abandon(thread);
+		thread->tgid = 0;
+	}
 	bpf_ringbuf_output(&execs, &tgid, sizeof(tgid), 0);
 	return 0;
 }

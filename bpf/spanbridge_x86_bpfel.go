@@ -130,15 +130,21 @@ type ProgramsSpec struct {
 	Early    uint16
 	When     uint64
 	Guard    ProgramsArg
+	Given    ProgramsArg
+	Needs    uint16
+	WhenBase uint16
+	Pad      uint32
 	Capture  [16]ProgramsCapture
 }
 
 type ProgramsThread struct {
 	_            structs.HostLayout
 	Depth        uint32
+	Tgid         uint32
 	NextSeq      uint32
 	OpenSeq      uint32
 	Over         uint32
+	_            [4]byte
 	OverOps      uint64
 	Level        uint8
 	Owner        uint8

@@ -16,6 +16,7 @@ struct running {
 
 struct thread {
 	__u32 depth;
+	__u32 tgid; /* of the server that the thread works for, or 0 */
 	__u32 next_seq;
 	__u32 open_seq; /* of the innermost open operation that sends a record, or 0 */
 	__u32 over;	/* starts that found the stack full and still wait for their end */

@@ -56,9 +56,21 @@ struct pt_regs {
 };
 #endif
 
+struct inode;
+
+struct file {
+	struct inode *f_inode;
+} __attribute__((preserve_access_index));
+
+struct mm_struct {
+	struct file *exe_file;
+} __attribute__((preserve_access_index));
+
 struct task_struct {
 	int pid;
 	int tgid;
+	struct task_struct *real_parent;
+	struct mm_struct *mm;
 } __attribute__((preserve_access_index));
 
 struct bpf_iter_meta;

@@ -283,7 +283,7 @@ func (a *Assembler) offer(r *Record, op *Operation, t *told, span *Span) {
 		return
 	}
 	a.exemplars.Offer(Series{
-		Op: r.Op, TGID: r.TGID, Status: uint32(t.number), Failed: r.Flags&FlagFailed != 0, Namespace: a.namespace(r, op),
+		Op: r.Op, TGID: r.TGID, Status: t.status, Failed: r.Flags&FlagFailed != 0, Namespace: a.namespace(r, op),
 	}, Exemplar{
 		TraceID: span.TraceID, SpanID: span.SpanID, DurationNs: r.EndNs - r.StartNs, TimeNs: span.EndNs,
 	})

@@ -20,7 +20,7 @@ func (a *Assembler) judge(r *Record, op *Operation, t *told, st *statement) (v v
 		return v
 	}
 	if st.result != sqltext.None {
-		if !contains(op.Executes, r.Command) || a.followsItsPrepare(r, op, t, st) {
+		if !t.isOld && (!contains(op.Executes, r.Command) || a.followsItsPrepare(r, op, t, st)) {
 			v.context, v.result = st.carrier, st.result
 			return v
 		}

@@ -3,6 +3,7 @@
 package bridge
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/spanbridge/spanbridge/bridge/sqltext"
@@ -57,6 +58,34 @@ func (o *Operation) numbersErrors() bool {
 	return false
 }
 
+// unpackState makes the five characters of an SQLSTATE as PostgreSQL packs it.
+func unpackState(packed uint64) (state [stateLength]byte) {
+	for i := range state {
+		state[i] = byte(packed>>(6*i)&0x3f) + '0'
+	}
+	return state
+}
+
+// StatusCode returns the text of a status in a histogram, which is not 0: the
+// server's error number, or the SQLSTATE where the server has that only.
+func (o *Operation) StatusCode(status uint32) string {
+	if o.packsStates() && !o.numbersErrors() {
+		state := unpackState(uint64(status))
+		return string(state[:])
+	}
+	return strconv.FormatUint(uint64(status), 10)
+}
+
+// packsStates reports whether SQLSTATEs are captured as PostgreSQL packs them.
+func (o *Operation) packsStates() bool {
+	for i := range o.Fields {
+		if o.Fields[i].Role == RoleSQLState && o.Fields[i].Type != FieldString {
+			return true
+		}
+	}
+	return false
+}
+
 // statusText returns the server's message without the values in it. A message
 // of which neither number nor SQLSTATE is known may be a statement's own text,
 // which no rule can sanitise; it is left out like those that are known to be.
@@ -84,14 +113,10 @@ const stateLength = 5
 // as PostgreSQL packs it, six bits a character beginning with the lowest
 // (MAKE_SQLSTATE in src/include/utils/elog.h).
 func (a *Assembler) sqlstate(f *Field, r *Record) string {
-	var packed [stateLength]byte
+	packed := unpackState(r.Values[f.Slot%MaxValues])
 	state := packed[:]
 	if f.Type == FieldString {
 		state = r.Strings[f.Slot]
-	} else {
-		for i := range packed {
-			packed[i] = byte(r.Values[f.Slot]>>(6*i)&0x3f) + '0'
-		}
 	}
 	if len(state) != stateLength || string(state) == "00000" {
 		return ""

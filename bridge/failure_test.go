@@ -108,3 +108,23 @@ func TestMySQLsSignalNumbersMeanNothingElsewhere(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+func TestAStatusIsTheErrorNumberOrThePackedSQLSTATE(t *testing.T) {
+	packed := Field{Role: RoleSQLState, Type: FieldUint}
+	// MAKE_SQLSTATE('4','2','P','0','1')
+	const undefinedTable = 4 | 2<<6 | ('P'-'0')<<12 | 0<<18 | 1<<24
+	for _, c := range []struct {
+		fields []Field
+		status uint32
+		want   string
+	}{
+		{[]Field{packed}, undefinedTable, "42P01"},
+		{[]Field{{Role: RoleErrorNumber}}, 1054, "1054"},
+		{[]Field{{Role: RoleErrorNumber}, packed}, 1054, "1054"},
+		{[]Field{{Role: RoleSQLState, Type: FieldString}}, 7, "7"},
+	} {
+		if got := (&Operation{Fields: c.fields}).StatusCode(c.status); got != c.want {
+			t.Errorf("StatusCode(%d) with %+v = %q, want %q", c.status, c.fields, got, c.want)
+		}
+	}
+}

@@ -28,6 +28,7 @@ const (
 	RoleConnection       // the server's number of the connection
 	RoleContext          // a string: a W3C traceparent that came beside the text
 	RoleBoundary         // CLOCK_MONOTONIC in nanoseconds: where the first of Operation.Phases ends and the second begins
+	RoleCurrent          // zero: the text is from when the statement was prepared, and so is a context in it
 	RoleSQLState         // a string, or an integer as PostgreSQL packs it: the SQLSTATE of a failure
 )
 

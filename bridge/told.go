@@ -7,11 +7,13 @@ import "github.com/spanbridge/spanbridge/bridge/sqltext"
 // told is what the captures with a role tell of a record.
 type told struct {
 	number        uint64 // the server's error number
+	status        uint32 // what the kernel side has in the histogram
 	sqlstate      string // valid, or empty
 	message       []byte // valid until the source's next record, as are all views
 	context       []byte // a traceparent that came beside the text
 	connection    connectionKey
 	hasConnection bool
+	isOld         bool   // the text is from when the statement was prepared
 	boundary      uint64 // between the phases, CLOCK_MONOTONIC in nanoseconds; 0: none
 }
 
@@ -21,14 +23,20 @@ func (a *Assembler) listen(r *Record, op *Operation, instance *Instance) (t told
 		switch f := &op.Fields[i]; f.Role {
 		case RoleErrorNumber:
 			t.number = r.Values[f.Slot]
+			t.status = uint32(t.number)
 		case RoleSQLState:
 			t.sqlstate = a.sqlstate(f, r)
+			if f.Type != FieldString && t.status == 0 {
+				t.status = uint32(r.Values[f.Slot])
+			}
 		case RoleMessage:
 			t.message = r.Strings[f.Slot]
 		case RoleContext:
 			t.context = r.Strings[f.Slot]
 		case RoleConnection:
 			t.connection, t.hasConnection = connectionKey{instance, r.Values[f.Slot]}, true
+		case RoleCurrent:
+			t.isOld = r.Values[f.Slot] == 0
 		case RoleBoundary:
 			t.boundary = r.Values[f.Slot]
 		}
@@ -40,7 +48,7 @@ func (a *Assembler) listen(r *Record, op *Operation, instance *Instance) (t told
 // message quotes data, and the others serve other parts of a span.
 func (role Role) private() bool {
 	switch role {
-	case RoleMessage, RoleContext, RoleBoundary, RoleSQLState:
+	case RoleMessage, RoleContext, RoleBoundary, RoleCurrent, RoleSQLState:
 		return true
 	}
 	return false

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/spanbridge/spanbridge/bpf"
+	"github.com/spanbridge/spanbridge/probes/accessor"
 	"github.com/spanbridge/spanbridge/probes/catalog"
 )
 
@@ -18,6 +19,7 @@ const (
 	argMem
 	argIndexed
 	argSaved
+	argElement
 )
 
 const (
@@ -48,6 +50,10 @@ const (
 	specLastNote    = 4
 	specAfterNote   = 8
 	specAnnounces   = 16
+	specOptional    = 32
+	specForks       = 64
+	specTruth       = 128
+	specTentative   = 256
 )
 
 // place is what captures at one site are compiled with.
@@ -58,6 +64,8 @@ type place struct {
 	arg   locate
 	// variable finds a variable of the program at this site.
 	variable func(name string) (bpf.ProgramsArg, error)
+	// static finds an address of the program's data at this site.
+	static func(address uint64) bpf.ProgramsArg
 	// missing takes why captures are left out, by name, and had which are not.
 	missing map[string]string
 	had     map[string]bool
@@ -81,7 +89,26 @@ func siteSpec(probe *catalog.Probe, p *place) (bpf.ProgramsSpec, error) {
 		if err != nil {
 			return spec, probe.When.At.Fault("argument %d: %v", probe.When.Arg, err)
 		}
-		spec.Guard, spec.When = integer(arg, probe.When.Type), probe.When.Mask()
+		spec.Guard, spec.When, spec.WhenBase = integer(arg, probe.When.Type), probe.When.Mask(), uint16(probe.When.Base())
+		if probe.When.Type == catalog.TypeBool {
+			spec.Flags |= specTruth
+		}
+	}
+	if probe.Given != "" {
+		variable, err := p.variable(probe.Given)
+		if err != nil {
+			return spec, probe.At.Fault("given: %v", err)
+		}
+		spec.Given = variable
+	}
+	if probe.If != "" {
+		spec.Needs = uint16(p.slots.Value(probe.If)) + 1
+	}
+	if probe.Tentative {
+		spec.Flags |= specTentative
+	}
+	if probe.Optional {
+		spec.Flags |= specOptional
 	}
 	if probe.Last {
 		spec.Flags |= specLastNote
@@ -128,7 +155,7 @@ func ordered(captures catalog.Captures, roles *catalog.Roles) catalog.Captures {
 		sorted = append(sorted, c)
 	}
 	for _, turn := range []func(*catalog.Capture) bool{
-		func(c *catalog.Capture) bool { return roleOf(c.Name, roles) != roleNone },
+		func(c *catalog.Capture) bool { return roleOf(c, roles) != roleNone },
 		func(c *catalog.Capture) bool { return c.Type != catalog.TypeSQL },
 		func(*catalog.Capture) bool { return true },
 	} {
@@ -149,7 +176,7 @@ func (e *lackingError) Error() string { return e.reason }
 func lacks(err error) error { return &lackingError{err.Error()} }
 
 func (p *place) capture(probe *catalog.Probe, c *catalog.Capture) (bpf.ProgramsCapture, error) {
-	out := bpf.ProgramsCapture{When: c.WhenMask(), Role: roleOf(c.Name, p.roles)}
+	out := bpf.ProgramsCapture{When: c.WhenMask(), Role: roleOf(c, p.roles)}
 	if c.Needs != "" && !p.leads.file.has(c.Needs) {
 		return out, lacks(fmt.Errorf("%s is not exported", c.Needs))
 	}
@@ -208,6 +235,12 @@ func (p *place) source(probe *catalog.Probe, c *catalog.Capture) (arg bpf.Progra
 	switch {
 	case c.Arg != nil:
 		arg, err = p.arg(*c.Arg)
+	case c.Captured != "":
+		slot := p.slots.Value(c.Captured)
+		if slot < 0 {
+			return arg, nil, fmt.Errorf("no integer capture %s was made before", c.Captured)
+		}
+		arg = bpf.ProgramsArg{Kind: argSaved, Size: 8, Base: uint8(slot)}
 	case c.Path != "":
 		arg, equals, err = p.path(probe, c.Path)
 	case c.Variable != "":
@@ -233,6 +266,9 @@ func (p *place) path(probe *catalog.Probe, name string) (arg bpf.ProgramsArg, eq
 	if err != nil {
 		return arg, nil, lacks(err)
 	}
+	if lead.element != nil {
+		return p.element(lead.element), nil, nil
+	}
 	root := bpf.ProgramsArg{Kind: argSaved, Size: 8}
 	if n, ok := probe.Args.Find(lead.root); ok {
 		if root, err = p.arg(n); err != nil {
@@ -250,6 +286,14 @@ func (p *place) path(probe *catalog.Probe, name string) (arg bpf.ProgramsArg, eq
 	}
 	arg, err = lead.from(root)
 	return arg, equals, err
+}
+
+// element is where a field of the selected element of a table is at this site.
+func (p *place) element(e *accessor.Element) bpf.ProgramsArg {
+	arg := p.static(e.Field)
+	arg.Kind, arg.Loads, arg.Add = argElement, 1, e.Stride
+	arg.Offsets[0] = int32(p.static(e.Index).Disp)
+	return arg
 }
 
 func (p *place) length(probe *catalog.Probe, l *catalog.Length) (bpf.ProgramsArg, error) {
@@ -276,7 +320,7 @@ func behind(arg bpf.ProgramsArg, offsets []int, t catalog.Type) (bpf.ProgramsArg
 	}
 	for i, offset := range offsets {
 		sum := offset
-		if i == 0 {
+		if i == 0 && arg.Kind != argElement {
 			sum += int(arg.Add)
 			arg.Add = 0
 		}
@@ -303,8 +347,10 @@ const (
 	comDataCount      = 24
 )
 
-func roleOf(capture string, roles *catalog.Roles) uint8 {
-	switch capture {
+// roleOf is what a capture means to the kernel side. A number that stands for an
+// SQLSTATE is an error number there.
+func roleOf(c *catalog.Capture, roles *catalog.Roles) uint8 {
+	switch c.Name {
 	case roles.Namespace:
 		return roleNamespace
 	case roles.Failed:
@@ -313,6 +359,10 @@ func roleOf(capture string, roles *catalog.Roles) uint8 {
 		return roleError
 	case roles.Start:
 		return roleStart
+	case roles.SQLState:
+		if c.Type.Integer() {
+			return roleError
+		}
 	}
 	return roleNone
 }

@@ -77,6 +77,8 @@ func fieldRole(name string, roles *catalog.Roles) bridge.Role {
 		return bridge.RoleContext
 	case roles.Boundary:
 		return bridge.RoleBoundary
+	case roles.Current:
+		return bridge.RoleCurrent
 	}
 	return bridge.RoleNone
 }

@@ -169,11 +169,17 @@ func (b *binary) variableAt(name string, address uint64) (bpf.ProgramsArg, error
 	if err != nil {
 		return bpf.ProgramsArg{}, lacks(err)
 	}
+	return b.staticAt(y.Address, address), nil
+}
+
+// staticAt finds what lies at one virtual address from the instruction pointer
+// at another one.
+func (b *binary) staticAt(to, address uint64) bpf.ProgramsArg {
 	pc := uint8(usdt.RIP)
 	if b.elf.Machine == elf.EM_AARCH64 {
 		pc = arm64PC
 	}
-	return bpf.ProgramsArg{Kind: argMem, Size: 8, Base: pc, Disp: int64(y.Address - address)}, nil
+	return bpf.ProgramsArg{Kind: argMem, Size: 8, Base: pc, Disp: int64(to - address)}
 }
 
 // arm64PC is the program counter among the registers of bpf/args.bpf.h.

@@ -88,6 +88,9 @@ func noArgs(int) (bpf.ProgramsArg, error) {
 // a USDT note or a path describes is as wide as those say; the type only
 // narrows it.
 func integer(arg bpf.ProgramsArg, t catalog.Type) bpf.ProgramsArg {
+	if t == catalog.TypeBool {
+		return arg
+	}
 	if size := uint8(t.Bytes()); size < arg.Size {
 		arg.Size = size
 		arg.IsSigned = 0

@@ -23,6 +23,8 @@ type lead struct {
 	// equals, else 0.
 	compares bool
 	equals   uint16
+	// element, if it is there, is where the path leads, without any beginning.
+	element *accessor.Element
 }
 
 // program is what paths ask of a binary.
@@ -72,6 +74,9 @@ func (l *leads) take(path *catalog.Path) (*lead, error) {
 }
 
 func (l *leads) takeWay(way *catalog.Way) (*lead, error) {
+	if way.Element != "" {
+		return l.decodeElement(way.Element)
+	}
 	own, err := l.decode(way)
 	if err != nil {
 		return nil, err
@@ -82,12 +87,28 @@ func (l *leads) takeWay(way *catalog.Way) (*lead, error) {
 			return nil, err
 		}
 	}
+	if before.element != nil {
+		return nil, fmt.Errorf("path %s is an element of a table: a capture's offsets lead on from there", way.Of)
+	}
 	if before.compares {
 		return nil, fmt.Errorf("path %s is a comparison: nothing lies behind it", way.Of)
 	}
 	own.root = before.root
 	own.chain, err = join(before.chain, own.chain)
 	return own, err
+}
+
+// decodeElement reads which element of which table a function looks at.
+func (l *leads) decodeElement(name string) (*lead, error) {
+	symbol, ok := l.file.function(name)
+	if !ok {
+		return nil, fmt.Errorf("%s is not exported", name)
+	}
+	element, err := accessor.DecodeElement(l.file.machine(), l.file, symbol.Value)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return &lead{element: element}, nil
 }
 
 // decode reads the machine code of a way's function.
@@ -146,8 +167,11 @@ func (l *leads) decodeCall(way *catalog.Way, address uint64) (*lead, error) {
 		calls = calls.To(callee.Value)
 	}
 	chain, ok := calls.Argument(way.Argument)
-	if !ok {
+	if !ok || way.Address && len(chain.Offsets) == 0 {
 		return nil, errors.New("what it hands over is not known")
+	}
+	if way.Address && way.Take == 0 {
+		chain = placeOf(chain)
 	}
 	return &lead{chain: chain}, nil
 }
@@ -198,12 +222,17 @@ func storedBy(setter *accessor.Setter, way *catalog.Way) (*lead, error) {
 		}
 		place := st.Place
 		if way.Address && way.Take == 0 {
-			last := len(place.Offsets) - 1
-			place = accessor.Chain{Offsets: slices.Clone(place.Offsets[:last]), Add: int64(place.Offsets[last]), Size: 8}
+			place = placeOf(place)
 		}
 		return &lead{chain: place}, nil
 	}
 	return nil, fmt.Errorf("argument %d is not stored", way.Argument)
+}
+
+// placeOf leads to where the last load of a chain reads.
+func placeOf(c accessor.Chain) accessor.Chain {
+	last := len(c.Offsets) - 1
+	return accessor.Chain{Offsets: slices.Clone(c.Offsets[:last]), Add: int64(c.Offsets[last]), Size: 8}
 }
 
 // part takes the first loads of a chain, or leaves them out.

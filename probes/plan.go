@@ -151,6 +151,9 @@ func (t *tierPlan) sites() ([]site, error) {
 			for i := range sites {
 				sites[i].action = group.action
 				sites[i].spec.Flags |= group.flags
+				if t.profile.Forks {
+					sites[i].spec.Flags |= specForks
+				}
 				if sites[i].returns {
 					sites[i].action = actionReturn
 				}
@@ -243,6 +246,7 @@ func (t *tierPlan) place(file *binary, address uint64, args locate) *place {
 	return &place{
 		roles: &t.op.Roles, slots: t.tier.Slots(), leads: file.leads[t.profile], arg: args, missing: t.missing, had: t.had,
 		variable: func(name string) (bpf.ProgramsArg, error) { return file.variableAt(name, address) },
+		static:   func(to uint64) bpf.ProgramsArg { return file.staticAt(to, address) },
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 // process is a running process as /proc tells it.
 type process struct {
 	pid       int
+	parent    int
 	startTick uint64 // since boot: tells a reused pid from the process that had it
 	exePath   string // as the process sees it, without " (deleted)"
 }
@@ -33,29 +34,39 @@ func readProcess(pid int) *process {
 	if err != nil {
 		return nil
 	}
-	tick, err := startTick(pid)
+	parent, tick, err := readStat(pid)
 	if err != nil {
 		return nil
 	}
-	return &process{pid: pid, startTick: tick, exePath: strings.TrimSuffix(exe, " (deleted)")}
+	return &process{pid: pid, parent: parent, startTick: tick, exePath: strings.TrimSuffix(exe, " (deleted)")}
 }
 
-// startTick reads field 22 of /proc/PID/stat, counted behind the command name,
-// which may hold anything.
+// startTick tells when a process was started, in ticks since boot.
 func startTick(pid int) (uint64, error) {
+	_, tick, err := readStat(pid)
+	return tick, err
+}
+
+// readStat reads fields 4 and 22 of /proc/PID/stat (proc_pid_stat(5)), counted
+// behind the command name, which may hold anything.
+func readStat(pid int) (parent int, startTick uint64, err error) {
 	stat, err := os.ReadFile(procPath(pid, "stat"))
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	end := bytes.LastIndexByte(stat, ')')
 	fields := bytes.Fields(stat[end+1:])
 	if end < 0 || len(fields) < 20 {
-		return 0, fmt.Errorf("read %s: unknown form", procPath(pid, "stat"))
+		return 0, 0, fmt.Errorf("read %s: unknown form", procPath(pid, "stat"))
 	}
 	if fields[0][0] == 'Z' {
-		return 0, errors.New("process is a zombie")
+		return 0, 0, errors.New("process is a zombie")
 	}
-	return strconv.ParseUint(string(fields[19]), 10, 64)
+	if parent, err = strconv.Atoi(string(fields[1])); err != nil {
+		return 0, 0, err
+	}
+	startTick, err = strconv.ParseUint(string(fields[19]), 10, 64)
+	return parent, startTick, err
 }
 
 // allProcesses lists the pids in /proc.

@@ -71,7 +71,7 @@ func (s *scout) observe(pid int) *observed {
 		return nil
 	}
 	profile := s.profileOf(p, s.exports)
-	if profile == nil {
+	if profile == nil || profile.Forks && s.isSession(p) {
 		return nil
 	}
 	return &observed{process: p, profile: profile, box: containerOfProcess(pid)}

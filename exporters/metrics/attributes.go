@@ -3,7 +3,6 @@
 package metrics
 
 import (
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -34,7 +33,7 @@ func seriesAttributes(op *bridge.Operation, instance *bridge.Instance, s bridge.
 	if s.Failed {
 		kind := errorOther
 		if s.Status != 0 {
-			kind = strconv.FormatUint(uint64(s.Status), 10)
+			kind = op.StatusCode(s.Status)
 			if op.System != "" {
 				kvs = append(kvs, attribute.String("db.response.status_code", kind))
 			}

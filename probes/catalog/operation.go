@@ -121,12 +121,14 @@ type Roles struct {
 	Start string `yaml:"start" form:"role"`
 	// The server's message about a failure, a string; usually message. It becomes the status of the span, sanitised.
 	Message string `yaml:"message" form:"role"`
-	// The SQLSTATE of a failure, a string; usually sqlstate.
+	// The SQLSTATE of a failure, a string, or an integer as PostgreSQL packs it; usually sqlstate. As an integer it is in the metrics too.
 	SQLState string `yaml:"sqlstate" form:"role"`
 	// The number of the connection; usually connection.
 	Connection string `yaml:"connection" form:"role"`
 	// A W3C traceparent that came beside the text; usually context.
 	Context string `yaml:"context" form:"role"`
+	// An integer that is 0 when the text, with the trace context in it, is from an earlier preparation; usually current.
+	Current string `yaml:"current" form:"role"`
 	// The time at which the first of the phases ends, u64; usually boundary.
 	Boundary string `yaml:"boundary" form:"role"`
 }

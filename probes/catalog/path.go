@@ -31,15 +31,17 @@ type Path struct {
 	Ways []*Way
 }
 
-// Way is one way to a value: by exactly one of getter, predicate, setter and
-// in, which are functions of the server by their exact, mangled names. Each
-// has as its first argument what the way begins with.
+// Way is one way to a value: by exactly one of getter, predicate, setter, in
+// and element, which are functions of the server by their exact, mangled names.
+// Each but element has as its first argument what the way begins with.
 type Way struct {
 	// At is the place in the profile.
 	At Where `yaml:"-"`
 
 	// Where the way begins: the name of a path, of an argument in a probe's args, or of a capture of the tier's start.
-	Of string `yaml:"of" jsonschema:"required" form:"capture"`
+	Of string `yaml:"of" form:"capture"`
+	// A function without arguments that returns a field of an element that a variable selects in a static table. The value is the place of that field, 0 where none is selected; of is left out.
+	Element string `yaml:"element" form:"symbol"`
 	// A function that returns the value.
 	Getter string `yaml:"getter" form:"symbol"`
 	// Of a getter that returns two registers: which one, 0 or 1.
@@ -56,7 +58,7 @@ type Way struct {
 	Call string `yaml:"call" form:"symbol"`
 	// Number of the argument of a setter or a call, from 0.
 	Argument int `yaml:"argument" jsonschema:"minimum=0,maximum=5"`
-	// Of a setter: the value is the place of the field, an array inside the structure, not what it holds.
+	// Of a setter or a call: the value is the place of the field, such as that of an array inside the structure, not what it holds.
 	Address bool `yaml:"address"`
 	// Only the first so many loads of what the function does: where a structure is on the way to the field.
 	Take int `yaml:"take" jsonschema:"minimum=1,maximum=3"`

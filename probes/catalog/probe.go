@@ -13,7 +13,8 @@ const (
 	MaxOffsets       = 4       // pointer loads of a capture
 	MaxOffset        = 1 << 20 // furthest offset of a pointer load, either way
 	MaxArgs          = 12      // named arguments of a probe
-	MaxWhen          = 63      // highest value of a condition
+	MaxWhen          = 63      // highest value of a set of a condition's values
+	MaxCondition     = 255     // highest value of a condition
 	MaxProbeCaptures = 16      // captures of a probe
 
 	// DefaultStringBytes is the length of a string capture without max.
@@ -41,6 +42,14 @@ type Probe struct {
 	Args Args `yaml:"args"`
 	// What to read, by name.
 	Captures Captures `yaml:"capture"`
+	// An exported variable of the program: where it is 0, hits of this probe do not count.
+	Given string `yaml:"given" form:"symbol"`
+	// Of an end: an integer capture of the tier; while it is 0 the hit captures into the operation, which goes on.
+	If string `yaml:"if" form:"capture"`
+	// Of an end: it also comes where no operation was begun, and is not counted then.
+	Optional bool `yaml:"optional"`
+	// Of a start: the operation begins here, if an end follows; each hit before that begins it anew, with what notes have captured meanwhile. A hit that does not meet when lays it aside.
+	Tentative bool `yaml:"tentative"`
 	// Of a start, in a tier with follows: the operation begins here, if another start or an end follows.
 	Announces bool `yaml:"announces"`
 	// Of a note: an end with after_note ends the operation only once this one was hit.
@@ -83,14 +92,28 @@ type Condition struct {
 
 	// Number of the argument, from 0.
 	Arg int `yaml:"arg" jsonschema:"required,minimum=0,maximum=11"`
-	// Type of the argument.
-	Type Type `yaml:"type" jsonschema:"required,enum=u8,enum=u16,enum=u32,enum=u64,enum=i8,enum=i16,enum=i32,enum=i64"`
-	// The values that satisfy the condition, from 0 to 63.
-	In []int `yaml:"in" jsonschema:"required,minItems=1,maxItems=64,minimum=0,maximum=63"`
+	// Type of the argument; bool is 1 for whatever is not 0, such as a pointer.
+	Type Type `yaml:"type" jsonschema:"required,enum=u8,enum=u16,enum=u32,enum=u64,enum=i8,enum=i16,enum=i32,enum=i64,enum=bool"`
+	// The values that satisfy the condition: all from 0 to 63, from 64 to 127, from 128 to 191 or from 192 to 255.
+	In []int `yaml:"in" jsonschema:"required,minItems=1,maxItems=64,minimum=0,maximum=255"`
 }
 
-// Mask returns the condition's values as a set of bits.
-func (c *Condition) Mask() uint64 { return Mask(c.In) }
+// Base returns the number from which the bits of Mask are counted.
+func (c *Condition) Base() int {
+	if len(c.In) == 0 {
+		return 0
+	}
+	return c.In[0] &^ MaxWhen
+}
+
+// Mask returns the condition's values as a set of bits: bit 0 is Base.
+func (c *Condition) Mask() uint64 {
+	values := make([]int, len(c.In))
+	for i, v := range c.In {
+		values[i] = v - c.Base()
+	}
+	return Mask(values)
+}
 
 // Mask returns values from 0 to MaxWhen as a set of bits.
 func Mask(values []int) uint64 {
@@ -118,8 +141,8 @@ func (c Captures) Find(name string) *Capture {
 
 // Capture reads one value from the traced thread.
 //
-// The value begins as one of: an argument of the probe, the end of a path, the
-// result of the function that returns, a variable of the program, the time of
+// The value begins as one of: an argument of the probe, what was captured before,
+// the end of a path, the result of the function that returns, a variable of the program, the time of
 // the hit, or a constant. Each offset is one pointer load: with offsets [a, b] an
 // integer is read at *(value+a)+b, and a string or sql capture has its first
 // byte where the last load points. A null pointer on the way gives 0.
@@ -131,6 +154,8 @@ type Capture struct {
 
 	// Number of the argument, from 0: of the USDT probe, or of the function by the C calling convention.
 	Arg *int `yaml:"arg" jsonschema:"minimum=0,maximum=11"`
+	// An integer capture of the same operation that was made before.
+	Captured string `yaml:"captured" form:"capture"`
 	// Name of the path that leads to the value, from an argument named in args or from a capture of the tier's start. What does not decode in a server is reported, and not captured.
 	Path string `yaml:"path" form:"capture"`
 	// The result of the function, at a uretprobe.
@@ -195,6 +220,8 @@ const (
 	TypeI64    Type = "i64"
 	TypeString Type = "string" // NUL-terminated bytes
 	TypeSQL    Type = "sql"    // the text of a statement
+	// TypeBool is of a condition only: 1 for whatever is not 0.
+	TypeBool Type = "bool"
 	// TypeTraceparent is a query attribute of MySQL.
 	TypeTraceparent Type = "traceparent"
 )

@@ -32,6 +32,8 @@ type Profile struct {
 	Service string `yaml:"service" form:"line"`
 	// Symbol of the program that holds its version as text, for service.version.
 	Version string `yaml:"version_symbol" form:"line"`
+	// Sessions are processes of their own, which the server forks: they are one target, by the process that was started first.
+	Forks bool `yaml:"forks"`
 	// Paths to values that the server keeps in structures of its own, by name.
 	Paths Paths `yaml:"paths"`
 	// The operations by name.
@@ -123,7 +125,7 @@ func (p *Profile) Functions() []string {
 	var names []string
 	for _, path := range p.Paths {
 		for _, w := range path.Ways {
-			for _, name := range []string{w.Getter, w.Predicate, w.Setter, w.Call, w.In} {
+			for _, name := range []string{w.Getter, w.Predicate, w.Setter, w.Call, w.In, w.Element} {
 				if name != "" {
 					names = append(names, name)
 				}

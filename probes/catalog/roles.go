@@ -23,9 +23,10 @@ func (r *Roles) all() []role {
 		{"error", &r.Error, "error", "an integer type", Type.Integer},
 		{"start", &r.Start, "start_ns", "u64", func(t Type) bool { return t == TypeU64 }},
 		{"message", &r.Message, "message", "string", text},
-		{"sqlstate", &r.SQLState, "sqlstate", "string", text},
+		{"sqlstate", &r.SQLState, "sqlstate", "string or an integer type", func(t Type) bool { return text(t) || t.Integer() }},
 		{"connection", &r.Connection, "connection", "an integer type", Type.Integer},
 		{"context", &r.Context, "context", "traceparent", func(t Type) bool { return t == TypeTraceparent }},
+		{"current", &r.Current, "current", "an integer type", Type.Integer},
 		{"boundary", &r.Boundary, "boundary", "u64", func(t Type) bool { return t == TypeU64 }},
 	}
 }

@@ -181,7 +181,7 @@ func TestLimitsInTagsAreTheConstants(t *testing.T) {
 		{capture, "arg", MaxArg, 0}, {condition, "arg", MaxArg, 0}, {length, "arg", MaxArg, 0},
 		{capture, "max", MaxStringBytes, 0},
 		{capture, "offsets", MaxOffset, MaxOffsets},
-		{capture, "when", MaxWhen, MaxWhen + 1}, {condition, "in", MaxWhen, MaxWhen + 1},
+		{capture, "when", MaxWhen, MaxWhen + 1}, {condition, "in", MaxCondition, MaxWhen + 1},
 	} {
 		maximum, items := bounds(tc.structure, tc.key)
 		if maximum != tc.maximum || items != tc.items {

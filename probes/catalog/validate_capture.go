@@ -14,7 +14,7 @@ func (c *Capture) sources() []string {
 		key   string
 		given bool
 	}{
-		{"arg", c.Arg != nil}, {"path", c.Path != ""}, {"returned", c.Returned},
+		{"arg", c.Arg != nil}, {"captured", c.Captured != ""}, {"path", c.Path != ""}, {"returned", c.Returned},
 		{"variable", c.Variable != ""}, {"time", c.Time}, {"constant", c.Constant != nil},
 	} {
 		if s.given {
@@ -30,7 +30,7 @@ func (v *validator) source(s site, c *Capture) {
 	switch {
 	case len(given) == 0:
 		if !v.broken(c.At.Path) {
-			v.add(c.At.Fault("want one of arg, path, returned, variable, time, constant"))
+			v.add(c.At.Fault("want one of arg, captured, path, returned, variable, time, constant"))
 		}
 	case len(given) > 1:
 		v.add(c.At.at(given[1], "a value begins in one place, here are %s", strings.Join(given, " and ")))
@@ -44,8 +44,26 @@ func (v *validator) source(s site, c *Capture) {
 	if c.Variable != "" && s.returns() {
 		v.add(c.At.at("variable", "at the return of a function the place of the program's variables is not known"))
 	}
+	if c.Captured != "" {
+		v.captured(s, c)
+	}
 	if c.Path != "" {
 		v.follow(s, c.At, c.Path)
+	}
+}
+
+// captured checks that the value was captured before.
+func (v *validator) captured(s site, c *Capture) {
+	for _, other := range s.tier.sites() {
+		if other.Probe == s.Probe || !other.before(s) {
+			continue
+		}
+		if before := other.Captures.Find(c.Captured); before != nil && before.Type.Integer() {
+			return
+		}
+	}
+	if !v.broken(s.tier.At.Path) {
+		v.add(c.At.at("captured", "no start and no note before captures an integer %q", c.Captured))
 	}
 }
 

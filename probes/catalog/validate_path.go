@@ -11,7 +11,7 @@ import (
 func (w *Way) functions() []string {
 	var given []string
 	for _, f := range []struct{ key, name string }{
-		{"getter", w.Getter}, {"predicate", w.Predicate}, {"setter", w.Setter}, {"in", w.In},
+		{"getter", w.Getter}, {"predicate", w.Predicate}, {"setter", w.Setter}, {"in", w.In}, {"element", w.Element},
 	} {
 		if f.name != "" {
 			given = append(given, f.key)
@@ -37,7 +37,7 @@ func (v *validator) way(w *Way) {
 	switch {
 	case len(given) == 0:
 		if !v.broken(w.At.Path) {
-			v.add(w.At.Fault("want one of getter, predicate, setter, in"))
+			v.add(w.At.Fault("want one of getter, predicate, setter, in, element"))
 		}
 		return
 	case len(given) > 1:
@@ -45,6 +45,9 @@ func (v *validator) way(w *Way) {
 		return
 	}
 	v.onlyWith(w, given[0])
+	if (w.Of == "") != (w.Element != "") && !v.broken(w.At.Path) {
+		v.add(w.At.at("of", "every way begins at something, but to an element"))
+	}
 	stores := w.Setter != "" || w.In != ""
 	switch {
 	case stores && !w.At.has("argument"):
@@ -66,8 +69,9 @@ func (v *validator) onlyWith(w *Way, kind string) {
 		key   string
 		kinds []string
 	}{
-		{"result", []string{"getter"}}, {"out", []string{"getter"}}, {"address", []string{"setter"}},
+		{"result", []string{"getter"}}, {"out", []string{"getter"}}, {"address", []string{"setter", "in"}},
 		{"argument", []string{"setter", "in"}}, {"call", []string{"in"}},
+		{"take", []string{"getter", "predicate", "setter", "in"}}, {"skip", []string{"getter", "predicate", "setter", "in"}},
 	} {
 		if w.At.has(rule.key) && !slices.Contains(rule.kinds, kind) {
 			var kinds []string

@@ -15,6 +15,7 @@ func (v *validator) probe(op *Operation, s site) {
 	v.argNames(s)
 	if s.When != nil {
 		v.uniqueNumbers(s.When.At, "in", s.When.In)
+		v.window(s.When)
 	}
 	for _, c := range s.Captures {
 		v.source(s, c)
@@ -30,9 +31,13 @@ func (v *validator) probe(op *Operation, s site) {
 
 // part checks that a probe has the keys of what it is for.
 func (v *validator) part(s site) {
-	if s.When != nil && s.part != partStart && s.part != partPoint {
-		v.add(s.At.at("when", "a condition stands at start and point probes only"))
+	if s.When != nil && s.part == partNote {
+		v.add(s.At.at("when", "a note has no condition"))
 	}
+	if s.When != nil && s.part == partStart && s.When.Base() != 0 && !v.broken(s.When.At.Path) {
+		v.add(s.When.At.at("in", "the values of a start are from 0 to %d", MaxWhen))
+	}
+	v.ending(s)
 	if s.part == partPoint && len(s.Captures) > 0 {
 		v.add(s.At.at("capture", "point operations are only counted: nothing is captured there"))
 	}
@@ -50,6 +55,39 @@ func (v *validator) part(s site) {
 	}
 	if s.returns() && (s.part == partStart || s.part == partPoint) {
 		v.add(s.At.at("probe", "only an end or a note is at the return of a function"))
+	}
+}
+
+// ending checks what says whether a hit begins or ends an operation.
+func (v *validator) ending(s site) {
+	for key, given := range map[string]bool{"if": s.If != "", "optional": s.Optional} {
+		if given && s.part != partDone {
+			v.add(s.At.at(key, "only an end has it"))
+		}
+	}
+	if s.If != "" && s.tier.Slots().Value(s.If) < 0 && !v.broken(s.tier.At.Path) {
+		v.add(s.At.at("if", "the tier captures no integer %q", s.If))
+	}
+	if !s.Tentative {
+		return
+	}
+	if s.part != partStart || s.tier.Follows || s.Announces {
+		v.add(s.At.at("tentative", "only a start is tentative, in a tier without follows"))
+	}
+	for _, c := range s.Captures {
+		if !c.Type.Integer() && c.Type != "" {
+			v.add(c.At.at("type", "a tentative start captures integers only"))
+		}
+	}
+}
+
+// window checks that the values of a condition fit into one set.
+func (v *validator) window(c *Condition) {
+	for _, value := range c.In {
+		if value&^MaxWhen != c.Base() && !v.broken(c.At.Path) {
+			v.add(c.At.at("in", "%d and %d are too far apart, want values between two multiples of %d", c.In[0], value, MaxWhen+1))
+			return
+		}
 	}
 }
 
