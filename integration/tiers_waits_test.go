@@ -126,3 +126,34 @@ func testFlush(t *testing.T, tier tier, server *servers.Server) {
 		}
 	}
 }
+
+// With the binary log a transaction that wrote is committed in a group; what only
+// read is not.
+func TestCommitsInGroupsAreSeenWithTheBinaryLog(t *testing.T) {
+	for _, tier := range allTiers {
+		if tier.name != "uprobe" {
+			continue
+		}
+		t.Run(tier.title(), func(t *testing.T) {
+			server := startServer(t, tier, "--log-bin=binlog", "--server-id=1")
+			createItems(t, server)
+			c := connect(t, server, "")
+			r := watch(t, server, func() {
+				c.must("INSERT INTO log (line) VALUES ('logged')")
+				c.must("BEGIN")
+				c.must("DELETE FROM items WHERE id = 2")
+				c.must("COMMIT")
+				c.must("SELECT label FROM items WHERE id = 3")
+				c.settle()
+			})
+			for text, want := range map[string]int{
+				"INSERT INTO log (line) VALUES (?)": 1, "DELETE FROM items WHERE id = ?": 0, "COMMIT": 1,
+				"SELECT label FROM items WHERE id = ?": 0,
+			} {
+				if got := len(r.inner(t, tier, text, "group commit")); got != want {
+					t.Errorf("%s has %d group commits, want %d", text, got, want)
+				}
+			}
+		})
+	}
+}
