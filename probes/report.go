@@ -92,6 +92,9 @@ func (s *Session) Report() Report { return *s.report.Load() }
 
 func (s *Session) publishReport() {
 	r := s.scout.report()
+	for i := range r.Targets {
+		s.tell(&r.Targets[i])
+	}
 	for _, sv := range s.served {
 		if len(sv.links) > 0 {
 			r.Sites += len(sv.sites)

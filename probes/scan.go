@@ -62,9 +62,6 @@ func (s *Session) reconcile() error {
 		}
 	}
 	s.dropOverlays()
-	for _, o := range s.seen {
-		s.tell(o)
-	}
 	s.publishReport()
 	return errors.Join(errs...)
 }

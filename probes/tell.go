@@ -12,9 +12,8 @@ import (
 )
 
 // tell says how a target is observed, and again when that changes.
-func (s *Session) tell(o *observed) {
-	t := s.targetReport(o)
-	lines := t.lines()
+func (s *Session) tell(t *TargetReport) {
+	o, lines := s.seen[t.PID], t.lines()
 	if told := strings.Join(lines, "\n"); told != o.told {
 		o.told = told
 		for _, line := range lines {
