@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"testing"
 
 	"go.yaml.in/yaml/v4"
@@ -59,12 +58,6 @@ func (c *cell) UnmarshalYAML(node *yaml.Node) error {
 		return fmt.Errorf("line %d: a cell is yes, or a mapping with either no, or as and except", node.Line)
 	}
 	return nil
-}
-
-// excepts reports whether a statement is an exception.
-func (c *cell) excepts(name string) bool {
-	of, _, _ := strings.Cut(name, " #")
-	return c.Except[name] != "" || c.Except[of] != ""
 }
 
 // field is a row of the table.
