@@ -7,6 +7,7 @@ package suite
 import (
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/spanbridge/spanbridge/integration/backends"
@@ -150,4 +151,10 @@ func isSeen(cells map[string]*cell, s *statement) bool {
 		return cells[packets].Yes || s.sql == s.step.Parts[0]
 	}
 	return true
+}
+
+// excepts reports whether a statement is an exception.
+func (c *cell) excepts(name string) bool {
+	of, _, _ := strings.Cut(name, " #")
+	return c.Except[name] != "" || c.Except[of] != ""
 }
