@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -59,7 +60,7 @@ func (s *Session) newServed(profile *catalog.Profile, p *plan) (*served, error) 
 	}
 	sv := &served{
 		op: uint16(len(table)), profile: profile, operation: op, tier: p.tier,
-		missing: p.missing, sites: p.sites,
+		missing: p.missing, sites: slices.Clone(p.sites),
 		pids: make(map[int]bool), allowed: make(map[int]bool),
 	}
 	config := s.opConfig(profile, op, p.tier)

@@ -45,6 +45,15 @@ type view struct {
 	served    []string // operation/tier of what has been planned
 }
 
+// keys names the files that a process consists of.
+func (v *view) keys() []fileKey {
+	keys := []fileKey{v.exe.key}
+	for _, b := range v.libraries {
+		keys = append(keys, b.key)
+	}
+	return keys
+}
+
 // find returns the files in which an address may be.
 func (v *view) find(a catalog.Address) []*binary {
 	if a.IsExe() {

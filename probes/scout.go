@@ -44,6 +44,7 @@ type observed struct {
 	version string           // of the server, "" while it is not known
 	files   map[fileKey]bool // those that its profile speaks of
 	plans   []*plan          // of the operations that are asked for
+	planned []fileKey        // the files that the plans were made for
 	served  []*served        // by a session
 	told    string           // last thing said of it
 }
@@ -124,13 +125,27 @@ func (s *scout) examine(o *observed) error {
 		// read it stays unknown.
 		o.version, _ = readVersion(o.process, v.exe, o.profile.Version)
 	}
-	o.plans = o.plans[:0]
+	if o.stillPlanned(v) {
+		return nil
+	}
+	o.planned, o.plans = v.keys(), nil
 	for _, op := range o.profile.Operations {
 		if s.cfg.Detail.Includes(op.Detail) {
 			o.plans = append(o.plans, s.planOperation(v, o.profile, op))
 		}
 	}
 	return nil
+}
+
+// stillPlanned reports whether a process consists of the files that its plans
+// were made for. Switches that a server had not set then may be set by now.
+func (o *observed) stillPlanned(v *view) bool {
+	if o.plans == nil || !slices.Equal(o.planned, v.keys()) {
+		return false
+	}
+	return !slices.ContainsFunc(o.plans, func(p *plan) bool {
+		return slices.ContainsFunc(p.misses, func(m Miss) bool { return m.unmet })
+	})
 }
 
 // look opens the files of a process that its profile speaks of.
