@@ -30,6 +30,33 @@ __noinline int add_entry(struct thread *thread, struct event *event, const struc
 	return 0;
 }
 
+/*
+ * Whether the inner operation is a further part of the one that ended last, since
+ * first, which then lasts until its end. A server that waits with a timeout, to look
+ * around in between, waits on.
+ */
+__noinline int join_entry(struct thread *thread, const struct entry *part, __u32 first)
+{
+	struct entry *last;
+	__u32 n;
+
+	if (!thread || !part)
+		return 0;
+	n = thread->entries;
+	if (n <= first || n > MAX_ENTRIES)
+		return 0;
+	n--;
+	opaque(n);
+	last = &thread->entry[n & (MAX_ENTRIES - 1)];
+	if (last->op != part->op || last->value != part->value || last->depth != part->depth ||
+	    last->flags != part->flags)
+		return 0;
+	if (part->start_ns - last->start_ns - last->duration_ns > JOIN_NS)
+		return 0;
+	last->duration_ns = part->start_ns + part->duration_ns - last->start_ns;
+	return 1;
+}
+
 /* Copies the entries made since the frame was pushed behind the event's other data. */
 static __always_inline void append_entries(const struct thread *thread, const struct frame *frame,
 					   struct event *event)

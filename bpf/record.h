@@ -22,6 +22,7 @@
 #define TAIL_SIZE      512 /* bytes kept from the end of a long text */
 #define NAMESPACE_SIZE 64
 #define PREFIX_SIZE    24  /* bytes of op_config.prefix */
+#define JOIN_NS	       1000000 /* between the parts of an inner operation that goes on */
 
 #define SUB_BITS     3
 #define FIRST_OCTAVE 10
@@ -133,6 +134,11 @@ struct op_config {
 	__u8 shields;  /* while it is open, what is around it does not end */
 	__u8 prefix_length;
 	__u16 kept, pad; /* values, by slot, that those which follow have too */
+	/*
+	 * Inline: bit n: one of value n that begins within JOIN_NS after the end of the
+	 * one before goes on with it.
+	 */
+	__u64 joins;
 	/* Of a text, in small letters: a record is sent whatever is filtered. */
 	char prefix[PREFIX_SIZE];
 };

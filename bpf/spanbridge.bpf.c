@@ -422,6 +422,10 @@ static __always_inline void finish(struct hit *hit, const struct op_config *conf
 		};
 
 		count(op, COUNT_INLINED);
+		if (finished.value < 64 && config->joins >> finished.value & 1 &&
+		    join_entry(hit->thread, &finished,
+			       frame_at(hit->thread, frame->owner - 1)->entries))
+			return;
 		add_entry(hit->thread, hit->event, &finished, config->class);
 		return;
 	}

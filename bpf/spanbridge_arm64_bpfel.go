@@ -114,6 +114,7 @@ type ProgramsOpConfig struct {
 	PrefixLength uint8
 	Kept         uint16
 	Pad          uint16
+	Joins        uint64
 	Prefix       [24]int8
 }
 

@@ -104,6 +104,7 @@ func (s *Session) opConfig(profile *catalog.Profile, op *catalog.Operation, tier
 	}
 	c.Recursive, c.Follows = bit(op.Recurses(tier)), bit(tier.Follows)
 	c.Sequence, c.Shields = bit(op.Sequence), bit(op.Shields)
+	c.Joins = catalog.Mask(op.Joins)
 	for i, capture := range tier.Slots().Values {
 		for _, probe := range tier.Start {
 			if probe.Captures.Find(capture.Name) != nil {

@@ -42,6 +42,8 @@ type Operation struct {
 	Recursive bool `yaml:"recursive"`
 	// Of an inline operation: each start ends the one before, as the stages of a statement do.
 	Sequence bool `yaml:"sequence"`
+	// Values of an inline operation, 0 to 63, of which one that begins within a millisecond after the end of another goes on with it: waits that the server takes up again and again.
+	Joins []int `yaml:"joins" jsonschema:"minItems=1,maxItems=64,minimum=0,maximum=63"`
 	// While it is open, operations around it do not end: what ends there is something else.
 	Shields bool `yaml:"shields"`
 	// Span names of an inline operation by the integer that it captures; others have its span name.

@@ -19,7 +19,7 @@ func (v *validator) kindOfOperation(p *Profile, op *Operation) {
 			v.add(op.At.at(key, "an operation with a parent has no record for it"))
 		}
 	} else {
-		for _, key := range op.given("sequence", "names", "names_from") {
+		for _, key := range op.given("sequence", "names", "names_from", "joins") {
 			v.add(op.At.at(key, "only an operation with a parent has it"))
 		}
 	}
@@ -27,10 +27,11 @@ func (v *validator) kindOfOperation(p *Profile, op *Operation) {
 		if op.Recursive {
 			v.add(op.At.at("recursive", "a sequence does not nest: each start ends the one before"))
 		}
-		for _, key := range op.given("shields", "metric", "min_duration") {
+		for _, key := range op.given("shields", "metric", "min_duration", "joins") {
 			v.add(op.At.at(key, "a sequence does not have it: its parts are told in the record around it alone"))
 		}
 	}
+	v.uniqueNumbers(op.At, "joins", op.Joins)
 	v.names(op)
 	v.phases(op)
 	v.commands(p, op)
@@ -41,7 +42,7 @@ func (v *validator) kindOfOperation(p *Profile, op *Operation) {
 
 // point reports what a point operation does not have.
 func (v *validator) point(op *Operation) {
-	for _, key := range op.given("metric", "min_duration", "recursive", "sequence", "shields", "phases") {
+	for _, key := range op.given("metric", "min_duration", "recursive", "sequence", "joins", "shields", "phases") {
 		v.add(op.At.at(key, "a point operation has no duration"))
 	}
 	for _, key := range op.given("executes", "prepares", "resets", "keep", "names", "names_from") {
@@ -57,7 +58,7 @@ func (o *Operation) given(keys ...string) []string {
 	says := map[string]bool{
 		"metric": o.Metric != "", "min_duration": o.MinDuration != 0, "recursive": o.Recursive,
 		"sequence": o.Sequence, "shields": o.Shields, "names": len(o.Names) > 0, "names_from": o.NamesFrom != nil, "phases": len(o.Phases) > 0,
-		"executes": len(o.Executes) > 0, "prepares": len(o.Prepares) > 0, "resets": len(o.Resets) > 0,
+		"joins": len(o.Joins) > 0, "executes": len(o.Executes) > 0, "prepares": len(o.Prepares) > 0, "resets": len(o.Resets) > 0,
 		"keep": o.Keep != "",
 	}
 	return slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return !says[key] })
