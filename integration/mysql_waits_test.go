@@ -18,27 +18,28 @@ type lockWait struct {
 	release   string
 	statement string
 	waiting   string // asks how many wait
+	held      time.Duration
 }
 
 var lockWaits = []lockWait{
 	{
 		name: "row lock wait", hold: []string{"BEGIN", "UPDATE items SET price = 0 WHERE id = 7"}, release: "ROLLBACK",
 		statement: "UPDATE items SET price = 1 WHERE id = 7",
-		waiting:   "SELECT COUNT(*) FROM performance_schema.data_lock_waits",
+		waiting:   "SELECT COUNT(*) FROM performance_schema.data_lock_waits", held: held,
 	},
 	{
 		name: "metadata lock wait", hold: []string{"LOCK TABLES items WRITE"}, release: "UNLOCK TABLES",
 		statement: "SELECT label FROM items WHERE id = 7",
-		waiting:   "SELECT COUNT(*) FROM performance_schema.metadata_locks WHERE LOCK_STATUS = 'PENDING'",
+		waiting:   "SELECT COUNT(*) FROM performance_schema.metadata_locks WHERE LOCK_STATUS = 'PENDING'", held: held,
 	},
-	{
+	{ // who waits to exclude others looks up every second, and tells them
 		name: "metadata lock wait", hold: []string{"BEGIN", "SELECT label FROM items WHERE id = 7"}, release: "COMMIT",
 		statement: "ALTER TABLE items ADD COLUMN extra INT, ALGORITHM=INSTANT",
-		waiting:   "SELECT COUNT(*) FROM performance_schema.metadata_locks WHERE LOCK_STATUS = 'PENDING'",
+		waiting:   "SELECT COUNT(*) FROM performance_schema.metadata_locks WHERE LOCK_STATUS = 'PENDING'", held: 1200 * time.Millisecond,
 	},
 }
 
-// TestLockWaitsOfMySQLAreChildrenOfTheirLength releases a lock 300 ms after
+// TestLockWaitsOfMySQLAreChildrenOfTheirLength releases a lock a while after
 // another connection has begun to wait for it.
 func TestLockWaitsOfMySQLAreChildrenOfTheirLength(t *testing.T) {
 	server := startMySQL(t, "--sync-binlog=0", "--innodb-flush-log-at-trx-commit=2")
@@ -87,7 +88,7 @@ func waitForLock(t *testing.T, server *servers.Server, wait lockWait, holder, wa
 		}
 	}
 	seen := time.Now()
-	time.Sleep(held - time.Since(began))
+	time.Sleep(wait.held - time.Since(began))
 	asked := time.Now()
 	holder.must(wait.release)
 	answered := time.Now()
