@@ -55,8 +55,8 @@ func (c *cell) UnmarshalYAML(node *yaml.Node) error {
 		return err
 	}
 	*c = cell{Yes: m.No == "", No: m.No, As: m.As, Except: m.Except}
-	if (m.No == "") == (m.As == nil && m.Except == nil) {
-		return fmt.Errorf("line %d: a cell is yes, or a mapping with either no, or as and except", node.Line)
+	if m.No == "" && m.As == nil && m.Except == nil || m.No != "" && m.As != nil {
+		return fmt.Errorf("line %d: a cell is yes, or a mapping with no, or as, and except", node.Line)
 	}
 	return nil
 }

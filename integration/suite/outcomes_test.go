@@ -48,6 +48,15 @@ func checkFailure(_ *scene, _ *cell, s *statement, o *observed) (verdict, string
 	return silent, ""
 }
 
+// checkNumber: where servers have no error numbers, the status code is something else.
+func checkNumber(sc *scene, _ *cell, s *statement, o *observed) (verdict, string) {
+	got := o.Attributes["db.response.status_code"]
+	if sc.tier.Dialect == postgresqlDialect && got == o.Attributes["spanbridge.sqlstate"] {
+		got = nil
+	}
+	return compare(got, s.failure.asNumber())
+}
+
 // checkState: PostgreSQL's status code is the SQLSTATE.
 func checkState(sc *scene, _ *cell, s *statement, o *observed) (verdict, string) {
 	var want any
@@ -98,6 +107,22 @@ func checkAffected(_ *scene, _ *cell, s *statement, o *observed) (verdict, strin
 		return absent, fmt.Sprintf("want %d", s.result.affected)
 	}
 	return compare(got, max(s.result.affected, 0))
+}
+
+// checkProcessed compares what PostgreSQL's command tags tell: rows that were sent
+// or affected, whichever it is. Without the attribute there were none.
+func checkProcessed(_ *scene, _ *cell, s *statement, o *observed) (verdict, string) {
+	got, found := o.Attributes["spanbridge.rows.processed"]
+	want := max(s.result.rows, s.result.affected)
+	switch {
+	case s.failure != nil && found:
+		return wrong, fmt.Sprintf("got %v of what failed", got)
+	case s.failure != nil || !found && want == 0:
+		return silent, ""
+	case !found:
+		return absent, fmt.Sprintf("want %d", want)
+	}
+	return compare(got, want)
 }
 
 // checkExamined needs the server's own account.

@@ -82,16 +82,23 @@ func render(e *expectations, s *suite) string {
 
 func (c *cell) render(n *notes) string {
 	if !c.Yes {
-		return "no " + n.mark(c.No)
+		return "no " + n.mark(c.No+c.butFor())
 	}
 	text := "yes"
 	if len(c.As) > 0 {
 		text += " " + n.mark("as `"+strings.Join(c.As, "`, `")+"`")
 	}
 	if len(c.Except) > 0 {
-		text += " " + n.mark("but for "+c.exceptions())
+		text += " " + n.mark(strings.TrimPrefix(c.butFor(), ", "))
 	}
 	return text
+}
+
+func (c *cell) butFor() string {
+	if len(c.Except) == 0 {
+		return ""
+	}
+	return ", but for " + c.exceptions()
 }
 
 // exceptions joins the statements of one reason.

@@ -7,6 +7,7 @@ package suite
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,7 +35,9 @@ type statement struct {
 // runner sends the suite.
 type runner struct {
 	t        *testing.T
+	suite    *suite
 	dialect  string
+	observer client
 	clients  map[string]client
 	database map[string]string // of each client
 	pending  map[string]chan struct{}
@@ -42,9 +45,9 @@ type runner struct {
 }
 
 // run sends all cases and returns their statements.
-func run(t *testing.T, s *suite, dialect string, clients map[string]client) []*statement {
+func run(t *testing.T, s *suite, dialect string, clients map[string]client, observer client) []*statement {
 	r := &runner{
-		t: t, dialect: dialect, clients: clients,
+		t: t, suite: s, dialect: dialect, clients: clients, observer: observer,
 		database: map[string]string{"a": servers.Database, "b": servers.Database, "q": servers.Database},
 		pending:  make(map[string]chan struct{}),
 	}
@@ -113,6 +116,7 @@ func (r *runner) send(group int, s *step, context string) {
 				return c.text(r.t.Context(), sql, "")
 			}))
 		}()
+		r.observe(c, s, done)
 	default:
 		e := timed(r.t.Context(), c, func() ([]result, error) { return transmit(r.t.Context(), c, s, sql, context) })
 		var all []*statement
@@ -122,6 +126,34 @@ func (r *runner) send(group int, s *step, context string) {
 			}
 		}
 		r.finish(c, s, all, e)
+	}
+}
+
+// observerAlias is in every statement that observes.
+const observerAlias = "suite_observer"
+
+// observe returns once the background statement of a step waits, or runs.
+func (r *runner) observe(c client, s *step, done <-chan struct{}) {
+	of := choose(r.suite.Observe, r.dialect)
+	query := of.Running
+	if s.Waits.For != "" {
+		query = of.Waiting
+	}
+	query = strings.ReplaceAll(query, "{id}", fmt.Sprint(c.id()))
+	for {
+		results, err := r.observer.text(r.t.Context(), query, "")
+		if err != nil {
+			r.t.Fatalf("%s: %v", query, err)
+		}
+		if results[0].rows > 0 {
+			return
+		}
+		select {
+		case <-done:
+			r.t.Errorf("%s did not wait", s.text(r.dialect))
+			return
+		case <-time.After(10 * time.Millisecond):
+		}
 	}
 }
 

@@ -118,8 +118,9 @@ func (c *testCase) of(dialect string) []*step {
 }
 
 type suite struct {
-	Setup map[string][]string
-	Cases []testCase
+	Observe map[string]struct{ Running, Waiting string }
+	Setup   map[string][]string
+	Cases   []testCase
 }
 
 func loadSuite(t *testing.T) *suite {
