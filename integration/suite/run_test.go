@@ -132,6 +132,10 @@ func (r *runner) send(group int, s *step, context string) {
 // observerAlias is in every statement that observes.
 const observerAlias = "suite_observer"
 
+// observeEvery is more than 100 ms: innodb_trx tells the same as before when it is
+// read more often (CACHE_MIN_IDLE_TIME in storage/innobase/trx/trx0i_s.cc).
+const observeEvery = 120 * time.Millisecond
+
 // observe returns once the background statement of a step waits, or runs.
 func (r *runner) observe(c client, s *step, done <-chan struct{}) {
 	of := choose(r.suite.Observe, r.dialect)
@@ -152,7 +156,7 @@ func (r *runner) observe(c client, s *step, done <-chan struct{}) {
 		case <-done:
 			r.t.Errorf("%s did not wait", s.text(r.dialect))
 			return
-		case <-time.After(10 * time.Millisecond):
+		case <-time.After(observeEvery):
 		}
 	}
 }
