@@ -327,9 +327,13 @@ static __always_inline void capture_text(struct hit *hit, const struct capture *
 	if (!event)
 		return;
 	event = checked(event);
-	offset = event->used;
-	if (offset > TEXT_LIMIT || event->flags & EVENT_HAS_TEXT)
+	if (event->flags & EVENT_HAS_TEXT)
 		return;
+	offset = event->used;
+	if (offset > TEXT_LIMIT)
+		return;
+	/* Kept from here on: Linux 6.1 does not apply the test to copies made before. */
+	opaque(offset);
 	event->flags |= EVENT_HAS_TEXT;
 	event->text_offset = offset;
 	if (read_arg(&c->arg, &hit->thread->regs, hit->frame, &address) || !address) {
