@@ -19,14 +19,14 @@ const start = "start s:a 1 1 s:db s:user 0"
 
 func TestKernelSendsWhatIsLongOrFailed(t *testing.T) {
 	f := startFixture(t, compileFixture(t, "probes.c"))
-	o := observe(t, f, fixtureProfile, probes.Config{MinDuration: 20 * time.Millisecond})
+	o := observe(t, f, fixtureProfile, probes.Config{MinDuration: 200 * time.Millisecond})
 	f.do(start, done,
-		start, "spin 20000000", done,
+		start, "spin 200000000", done,
 		start, "done 1 0 null 0",
 		start, "done 0 1064 null 0",
 		// The short one inside takes its steps with it.
 		"start s:outer 5 2 s:db s:user 0", "step_start 1", "step_done 0",
-		start, "steps 3", done, "spin 20000000", "step_start 2", "step_done 1", done)
+		start, "steps 3", done, "spin 200000000", "step_start 2", "step_done 1", done)
 	var got []string
 	for _, r := range o.records() {
 		line := fmt.Sprintf("connection %d error %d failed %v", r.values["connection"], r.values["error"], r.Flags&bridge.FlagFailed != 0)
