@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Where operations end, and the notes before. */
+#ifndef SPANBRIDGE_END_BPF_H
+#define SPANBRIDGE_END_BPF_H
+
+static __always_inline bool chosen(const struct op_config *config)
+{
+	return config->sample == 0xffffffff || bpf_get_prandom_u32() <= config->sample;
+}
+
+/* Decides first and reads then, as far as the decision does not depend on it. */
+static __always_inline void finish(struct hit *hit, const struct op_config *config, __u64 end_ns)
+{
+	struct frame *frame = hit->frame;
+	struct histogram_key *key = hit->key;
+	__u32 op = hit->spec->op;
+	__u64 duration_ns = end_ns - frame->start_ns;
+	enum counter left_out = 0;
+
+	if ((__s64)duration_ns < 0)
+		duration_ns = 0;
+	key->op = op;
+	key->failed = frame->failed;
+	key->status = frame->status;
+	key->tgid = hit->thread->tgid;
+	observe(key, duration_ns);
+	if (config->is_inline && duration_ns < config->min_ns) {
+		count(op, COUNT_FILTERED);
+		return;
+	}
+	if (config->is_inline) {
+		struct entry finished = {
+			.op = op,
+			.flags = frame->failed ? EVENT_FAILED : 0,
+			.depth = hit->thread->depth - frame->owner,
+			.start_ns = frame->start_ns,
+			.duration_ns = duration_ns,
+			.value = frame->values[0],
+		};
+
+		count(op, COUNT_INLINED);
+		if (finished.value < 64 && config->joins >> finished.value & 1 &&
+		    join_entry(hit->thread, &finished,
+			       frame_at(hit->thread, frame->owner - 1)->entries))
+			return;
+		add_entry(hit->thread, hit->event, &finished, config->class);
+		return;
+	}
+	if (!frame->failed && duration_ns < config->min_ns)
+		left_out = COUNT_FILTERED;
+	else if (!frame->failed && !chosen(config))
+		left_out = COUNT_SAMPLED;
+	/* Unless its text sets what later ones need. */
+	if (left_out && !(config->prefix_length &&
+			  text_begins(hit, config->prefix, config->prefix_length))) {
+		count(op, left_out);
+		return;
+	}
+	emit(hit, end_ns, left_out ? EVENT_UNCHOSEN : 0);
+}
+
+/* A hit that captures into the operation, which goes on. */
+static __always_inline int on_note(struct hit *hit)
+{
+	count(hit->spec->op, COUNT_NOTES);
+	capture_values(hit, 0, hit->spec->captures);
+	capture_last(hit);
+	if (hit->spec->flags & SPEC_LAST_NOTE)
+		hit->frame->noted = 1;
+	return 0;
+}
+
+/* Ends the frame, with all above it. */
+static __always_inline int on_end(struct hit *hit, const struct op_config *config, __u32 level)
+{
+	__u32 op = hit->spec->op;
+
+	if (hit->frame->tentative) {
+		/* So it was one. */
+		hit->frame->tentative = CERTAIN;
+		count(op, COUNT_STARTS);
+	}
+	count(op, COUNT_DONES);
+	capture_values(hit, 0, hit->spec->early);
+	count(op, COUNT_PAIRED);
+	if (!config->is_inline)
+		end_running(hit->thread, level, hit->event, hit->now_ns);
+	finish(hit, config, hit->now_ns);
+	pop(hit->thread, hit->frame);
+	if (config->follows)
+		follow(hit, config);
+	return 0;
+}
+
+/* An end that finds nothing to end. */
+static __always_inline int on_stray(struct thread *thread, const struct spec *spec, int open)
+{
+	__u32 op = spec->op + 1;
+
+	if (spec->flags & SPEC_NOTE)
+		return 0;
+	if (open == SHIELDED ||
+	    (thread && (thread->refused == op || thread->refused_inner == op))) {
+		count(spec->op, COUNT_UNWANTED);
+		return 0;
+	}
+	if (spec->flags & SPEC_OPTIONAL)
+		return 0;
+	count(spec->op, COUNT_DONES);
+	count(spec->op, COUNT_NO_START);
+	return 0;
+}
+
+/* Whether a hit ends the operation, or captures into it only. */
+static __always_inline bool is_end(const struct spec *spec, const struct frame *frame)
+{
+	if (spec->flags & SPEC_NOTE)
+		return false;
+	return !spec->needs || frame->values[(spec->needs - 1) & (MAX_VALUES - 1)];
+}
+
+static __always_inline int on_done(struct pt_regs *ctx)
+{
+	__u64 end_ns = bpf_ktime_get_ns();
+	const struct spec *spec = spec_of(ctx);
+	const struct op_config *config;
+	struct task_struct *task;
+	struct hit hit = {.spec = spec, .now_ns = end_ns};
+	__u32 level;
+	int open = -1;
+	bool ends;
+
+	if (!spec)
+		return 0;
+	config = config_of(spec->op);
+	if (!config)
+		return 0;
+	task = bpf_get_current_task_btf();
+	hit.thread = bpf_task_storage_get(&threads, task, 0, 0);
+	if (config->is_inline && (!hit.thread || !hit.thread->level)) {
+		count(spec->op, COUNT_OUTSIDE);
+		return 0;
+	}
+	if (!hit.thread)
+		return on_stray(0, spec, open);
+	begin_hit(hit.thread, ctx);
+	if (!given(spec, &hit.thread->regs) ||
+	    !guard(spec, &hit.thread->regs, &hit.thread->guard))
+		return 0;
+	if (config->sequence)
+		return on_step(&hit, config, task, false);
+	if (spec->flags & SPEC_NOTE || !ends_overflow(hit.thread, spec->op))
+		open = find_frame(hit.thread, spec->op);
+	if (open < 0 || tentative_at(hit.thread, open) == DORMANT)
+		return on_stray(hit.thread, spec, open < 0 ? open : -1);
+	hit.frame = frame_at(hit.thread, open);
+	if (spec->flags & SPEC_AFTER_NOTE && !hit.frame->noted)
+		return on_stray(hit.thread, spec, SHIELDED);
+	ends = is_end(spec, hit.frame);
+	if (ends)
+		replace(hit.thread, open + 1);
+	level = level_of(hit.frame);
+	hit.key = key_at(hit.thread, level);
+	hit.event = event_of(hit.frame->seq, record_buffer(task, level, 0));
+	if (!ends)
+		return on_note(&hit);
+	return on_end(&hit, config, level);
+}
+
+#endif
