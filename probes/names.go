@@ -37,8 +37,10 @@ func readNames(p *process, exe *binary, table *catalog.NameTable) (map[uint64]st
 		if !fits(table.Variables, y.Name) {
 			return true
 		}
-		if number, name, ok := readName(memory, bias+y.Address, table); ok {
-			names[number] = name
+		for i := range structures(y.Size, table) {
+			if number, name, ok := readName(memory, bias+y.Address+i*uint64(table.Size), table); ok {
+				names[number] = name
+			}
 		}
 		return len(names) < maxNames
 	})
@@ -58,6 +60,14 @@ func fits(patterns []string, name string) bool {
 		}
 	}
 	return false
+}
+
+// structures returns how many of them a variable of that many bytes is.
+func structures(size uint64, table *catalog.NameTable) uint64 {
+	if table.Size == 0 {
+		return 1
+	}
+	return min(max(size/uint64(table.Size), 1), maxNames)
 }
 
 // readName reads one structure. One without a number has not been registered

@@ -71,6 +71,9 @@ func (o *Operation) capturesType(t Type) bool {
 
 // names checks that what is named is carried.
 func (v *validator) names(op *Operation) {
+	if t := op.NamesFrom; t != nil && t.Size != 0 && t.Size < max(t.Number+4, t.Name+8) && !v.broken(op.At.Path) {
+		v.add(t.At.at("size", "a structure of %d bytes has no room for its number and the pointer to its name", t.Size))
+	}
 	if !op.Inline() || v.broken(op.At.Path) ||
 		slices.ContainsFunc(op.captures(), func(c *Capture) bool { return c.Type.Integer() }) {
 		return
