@@ -26,6 +26,7 @@ type stage struct {
 type stageRuns struct {
 	name       string
 	statements []string
+	lock       string // what another connection does before each, for 300 ms; "" for nothing
 }
 
 // TestStagesAreThoseOfPerformanceSchema compares the very same executions, since
@@ -46,12 +47,17 @@ func TestStagesAreThoseOfPerformanceSchema(t *testing.T) {
 		kinds[2].statements = append(kinds[2].statements,
 			fmt.Sprintf("ALTER TABLE items ADD INDEX price%d (price), ALGORITHM=INPLACE", i))
 	}
+	kinds = append(kinds, stageRuns{"waiting SELECT", slices.Repeat([]string{"SELECT label FROM items LIMIT 1"}, 3), "LOCK TABLES items WRITE"})
 	clients := make([]*client, len(kinds))
 	told := make([][][]stage, len(kinds))
 	r := watch(t, server, func() {
 		for i, kind := range kinds {
 			clients[i] = connect(t, server, "")
 			for _, statement := range kind.statements {
+				if kind.lock != "" {
+					waitFor(t, clients[i], statement, lockFor(t, server, kind.lock))
+					continue
+				}
 				clients[i].must(statement)
 			}
 			clients[i].settle()
@@ -67,6 +73,14 @@ func TestStagesAreThoseOfPerformanceSchema(t *testing.T) {
 			compareStages(t, told[i][1:], got[1:])
 		})
 	}
+}
+
+// lockFor takes a lock and returns what gives it back.
+func lockFor(t *testing.T, server *servers.Server, lock string) (release func()) {
+	t.Helper()
+	holder := connect(t, server, "")
+	holder.must(lock)
+	return func() { holder.must("UNLOCK TABLES") }
 }
 
 // compareStages wants the same names in the same order of every execution, and
