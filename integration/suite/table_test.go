@@ -80,6 +80,7 @@ func judgeField(t *testing.T, f *field, sc *scene, check check, sent []*statemen
 			t.Errorf(format, args...)
 		}
 	}
+	idle := maps.Clone(c.Except)
 	for _, s := range sent {
 		o := pairs[s]
 		if o == nil || o.Attributes["spanbridge.tier"] != sc.tier.Tier {
@@ -87,6 +88,9 @@ func judgeField(t *testing.T, f *field, sc *scene, check check, sent []*statemen
 		}
 		v, detail := check(sc, c, s, o)
 		count[v]++
+		if v == absent || v == wrong {
+			delete(idle, c.exception(s.name))
+		}
 		switch {
 		case c.excepts(s.name):
 			if v == right {
@@ -97,6 +101,9 @@ func judgeField(t *testing.T, f *field, sc *scene, check check, sent []*statemen
 		case !c.Yes && (v == right || v == wrong):
 			report("%s: %s tells it, and the table says that it cannot: %s", f.Field, s.name, detail)
 		}
+	}
+	for name := range idle {
+		t.Errorf("%s: %s is no exception, and the table says that it is", f.Field, name)
 	}
 	if c.Yes && count[right] == 0 {
 		t.Errorf("%s: the table says yes, and no statement shows it", f.Field)
@@ -174,7 +181,15 @@ func isSeen(cells map[string]*cell, s *statement) bool {
 }
 
 // excepts reports whether a statement is an exception.
-func (c *cell) excepts(name string) bool {
-	of, _, _ := strings.Cut(name, " #")
-	return c.Except[name] != "" || c.Except[of] != ""
+func (c *cell) excepts(name string) bool { return c.exception(name) != "" }
+
+// exception is the name under which a statement is one, "" if it is none.
+func (c *cell) exception(name string) string {
+	if c.Except[name] != "" {
+		return name
+	}
+	if of, _, _ := strings.Cut(name, " #"); c.Except[of] != "" {
+		return of
+	}
+	return ""
 }
