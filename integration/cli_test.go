@@ -117,7 +117,7 @@ func TestRunNeedsNoTracefs(t *testing.T) {
 		t.Log("tracefs is mounted here: what this run shows is that it works with it too")
 	}
 	db := openPool(t, s)
-	b := startBridge(t, "--target", pidOf(s))
+	b := startBridge(t, "--target", pidOf(s), "--detail", "query")
 	mustExec(t, db, "DO 1")
 	r := b.stop()
 	r.mustClose(t)

@@ -30,7 +30,7 @@ func TestKilledStatementsEndWhereTheyWereKilled(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
 		s := w.server(t)
 		db := openPool(t, s)
-		b := startBridge(t, "--target", pidOf(s))
+		b := startBridge(t, "--target", pidOf(s), "--detail", "query")
 		j := newJournal(t)
 		var all []string
 		begin := func(ctx context.Context, how string, i int, d time.Duration) *job {
@@ -81,7 +81,7 @@ func TestServerThatWasKilledIsSeenAgain(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
 		s := w.ownServer(t)
 		db := openPool(t, s)
-		b := startBridge(t, "--target", s.Binary)
+		b := startBridge(t, "--target", s.Binary, "--detail", "query")
 		j := newJournal(t)
 		for i := range 4 {
 			j.sleep(t.Context(), db, fmt.Sprintf("before_%d", i), time.Minute)
@@ -126,7 +126,7 @@ func TestStatementsUnderWayAreNotGuessed(t *testing.T) {
 		for i := range 4 {
 			j.sleep(t.Context(), db, fmt.Sprintf("before_%d", i), 4*time.Second)
 		}
-		b := startBridge(t, "--target", pidOf(s))
+		b := startBridge(t, "--target", pidOf(s), "--detail", "query")
 		j.wait()
 		j.sleep(t.Context(), db, "inside", 300*time.Millisecond)
 		j.wait()
@@ -145,7 +145,7 @@ func TestStatementsUnderWayAreNotGuessed(t *testing.T) {
 		}
 		j.wait()
 
-		b = startBridge(t, "--target", pidOf(s))
+		b = startBridge(t, "--target", pidOf(s), "--detail", "query")
 		j.sleep(t.Context(), db, "second_run", 300*time.Millisecond)
 		j.wait()
 		r = b.stop()
@@ -188,7 +188,7 @@ func TestFullRingLosesExactlyWhatItCounts(t *testing.T) {
 	w := byUprobe
 	s := w.server(t)
 	db := openPool(t, s)
-	b := startBridge(t, "--target", pidOf(s), "--ring-bytes", "65536", "--max-lost", "0")
+	b := startBridge(t, "--target", pidOf(s), "--ring-bytes", "65536", "--max-lost", "0", "--detail", "query")
 	if err := b.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +231,7 @@ func TestRunGoesOnWhileNoCollectorListens(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", fmt.Sprintf("http://127.0.0.1:%d", ports[0]))
 	s := byUprobe.server(t)
 	db := openPool(t, s)
-	b := startBridge(t, "--target", pidOf(s), "--export", "otlp")
+	b := startBridge(t, "--target", pidOf(s), "--export", "otlp", "--detail", "query")
 	stop := hammer(t, db, 2, "DO 1")
 	time.Sleep(2 * time.Second)
 	ran := stop()
@@ -266,7 +266,7 @@ func TestKilledBridgeLeavesNothingBehind(t *testing.T) {
 	w := byUprobe
 	s := w.server(t)
 	db := openPool(t, s)
-	b := startBridge(t, "--target", pidOf(s))
+	b := startBridge(t, "--target", pidOf(s), "--detail", "query")
 	stop := hammer(t, db, 2, "DO 1")
 	time.Sleep(300 * time.Millisecond)
 	links := linksOf(t, b.cmd.Process.Pid)
@@ -287,7 +287,7 @@ func TestKilledBridgeLeavesNothingBehind(t *testing.T) {
 	t.Logf("the server served %d statements", stop())
 	mustExec(t, db, "DO 'it serves'")
 
-	b = startBridge(t, "--target", pidOf(s))
+	b = startBridge(t, "--target", pidOf(s), "--detail", "query")
 	mustExec(t, db, "DO 'seen once'")
 	r := b.stop()
 	r.mustClose(t)
@@ -335,7 +335,7 @@ func TestManyDatabasesOverflowTheHistogramsOnly(t *testing.T) {
 	for i := range databases {
 		mustExec(t, db, fmt.Sprintf("CREATE DATABASE d%d", i))
 	}
-	b := startBridge(t, "--target", pidOf(s))
+	b := startBridge(t, "--target", pidOf(s), "--detail", "query")
 	for i := range databases {
 		mustExec(t, db, fmt.Sprintf("USE d%d", i))
 		mustExec(t, db, "DO 1")

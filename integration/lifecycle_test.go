@@ -56,7 +56,7 @@ func TestServerReplacedByAnUpgradeIsSeenBesideTheOldOne(t *testing.T) {
 	w := byUprobe
 	old := w.ownServer(t)
 	oldDB := openPool(t, old)
-	b := startBridge(t, "--target", old.Binary)
+	b := startBridge(t, "--target", old.Binary, "--detail", "query")
 	mustExec(t, oldDB, "SELECT 1 AS a1")
 	copyServer(t, old.Binary+".new")
 	if err := os.Rename(old.Binary+".new", old.Binary); err != nil {
@@ -119,7 +119,7 @@ func TestServerThatStartsLaterIsFoundByName(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
-	b := startBridge(t, "--target", "mariadbd-later", "--profile", "mariadb")
+	b := startBridge(t, "--target", "mariadbd-later", "--profile", "mariadb", "--detail", "query")
 	if !strings.Contains(b.ready, "targets=0") {
 		t.Errorf("ready line %q, want no target yet", b.ready)
 	}
@@ -166,7 +166,7 @@ exec unshare --mount --pid --fork --kill-child --mount-proc \
 		_ = syscall.Kill(inside, syscall.SIGTERM)
 		eventually(t, "the server in the namespaces to end", func() bool { return syscall.Kill(inside, 0) != nil })
 	})
-	b := startBridge(t, "--target", strconv.Itoa(inside))
+	b := startBridge(t, "--target", strconv.Itoa(inside), "--detail", "query")
 	mustExec(t, openPool(t, s), "SELECT 1 AS contained")
 	r := b.stop()
 	r.mustClose(t)
@@ -188,7 +188,7 @@ func TestServersOfOneBinaryWithAndWithoutPluginAreEachSeenOnce(t *testing.T) {
 		t.Fatalf("binaries %s and %s, want the same", plain.Binary, plugged.Binary)
 	}
 	plainDB, pluggedDB := openPool(t, plain), openPool(t, plugged)
-	b := startBridge(t, "--target", plain.Binary)
+	b := startBridge(t, "--target", plain.Binary, "--detail", "query")
 	for range 20 {
 		mustExec(t, plainDB, "SELECT 1 AS plain")
 		mustExec(t, pluggedDB, "SELECT 1 AS plugged")
@@ -220,7 +220,7 @@ func testPluginTakesOver(t *testing.T, another bool) {
 	if another {
 		otherDB = openPool(t, byUprobe.server(t))
 	}
-	b := startBridge(t, "--target", s.Binary)
+	b := startBridge(t, "--target", s.Binary, "--detail", "query")
 	mustExec(t, db, "SELECT 1 AS before_it")
 	// This connection is inside a statement while the tier changes.
 	conn, err := db.Conn(t.Context())
