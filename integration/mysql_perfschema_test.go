@@ -6,6 +6,7 @@ package integration
 
 import (
 	"database/sql"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -58,6 +59,79 @@ func TestPerformanceSchemaAndSpansTellTheSameOfEveryStatement(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestPerformanceSchemaAndSpansTellTheSameStatementsOfProcedures compares what
+// runs inside of CALL, and in a trigger, in order.
+func TestPerformanceSchemaAndSpansTellTheSameStatementsOfProcedures(t *testing.T) {
+	server := startMySQL(t, "--performance-schema-consumer-events-statements-history-long=ON")
+	c := connect(t, server, "")
+	c.must("CREATE TRIGGER noted AFTER UPDATE ON items FOR EACH ROW INSERT INTO log (line) VALUES (NEW.label)")
+	c.must(`CREATE PROCEDURE work(n INT) BEGIN
+		DECLARE i INT DEFAULT 0;
+		WHILE i < n DO
+			UPDATE items SET price = i WHERE id = 1 + i;
+			SET i = i + 1;
+		END WHILE;
+		SELECT COUNT(*) FROM log;
+		INSERT INTO items VALUES (1, 'again', 1);
+	END`)
+	worker := connect(t, server, "")
+	var want []nestedStatement
+	r := watch(t, server, func() {
+		if _, err := worker.run("CALL work(3)"); err == nil {
+			t.Error("the procedure should fail in the end")
+		}
+		worker.settle()
+		want = readNested(t, server, worker.id)
+	}, "--raw-text")
+	var nested []otlpSpan
+	for _, s := range r.spans {
+		if s.Kind == kindInternal && s.text() != "" && s.integer("spanbridge.connection.id") == worker.id {
+			nested = append(nested, s)
+		}
+	}
+	slices.SortFunc(nested, func(a, b otlpSpan) int { return int(a.Start - b.Start) })
+	var got []nestedStatement
+	for _, s := range nested {
+		f := fieldsOf(s)
+		got = append(got, nestedStatement{f.Text, f.Database, f.Errno, f.SQLState})
+	}
+	if diff := gocmp.Diff(want, got); diff != "" || len(want) != 8 {
+		t.Errorf("%d statements; Performance Schema (-) and spans (+) differ:\n%s", len(want), diff)
+	}
+}
+
+// nestedStatement is what both tell of a statement inside of another one.
+type nestedStatement struct {
+	Text, Database string
+	Errno          int64
+	SQLState       string
+}
+
+// readNested reads the statements of procedures and triggers of a connection.
+// SET and the like are statement/sp/set and others.
+func readNested(t *testing.T, server *servers.Server, connection int64) (list []nestedStatement) {
+	t.Helper()
+	rows, err := connect(t, server, "").conn.QueryContext(t.Context(), `
+		SELECT s.SQL_TEXT, s.CURRENT_SCHEMA, s.MYSQL_ERRNO, IF(s.RETURNED_SQLSTATE = '00000', '', IFNULL(s.RETURNED_SQLSTATE, ''))
+		FROM performance_schema.events_statements_history_long s JOIN performance_schema.threads t USING (THREAD_ID)
+		WHERE t.PROCESSLIST_ID = ? AND s.EVENT_NAME = 'statement/sp/stmt' ORDER BY s.EVENT_ID`, connection)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var s nestedStatement
+		if err := rows.Scan(&s.Text, &s.Database, &s.Errno, &s.SQLState); err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, s)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return list
 }
 
 // queryTimeout is ER_QUERY_TIMEOUT.
