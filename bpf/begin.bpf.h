@@ -185,6 +185,22 @@ static __always_inline bool find_announced(struct hit *hit, struct task_struct *
 	return true;
 }
 
+/* An inner operation with nothing around it, if it is one that was asked for. */
+static __always_inline int on_outside(struct thread *thread, const struct spec *spec,
+				      struct pt_regs *ctx)
+{
+	bool wanted = !spec->when;
+
+	if (thread && spec->when) {
+		begin_hit(thread, ctx);
+		wanted = guard(spec, &thread->regs, &thread->guard);
+		thread->refused_inner = wanted ? 0 : spec->op + 1;
+	}
+	if (wanted)
+		count(spec->op, COUNT_OUTSIDE);
+	return 0;
+}
+
 /*
  * The start time is taken last, so that the time spent here is not counted as
  * the operation's.
@@ -206,10 +222,8 @@ static __always_inline int on_start(struct pt_regs *ctx)
 	task = bpf_get_current_task_btf();
 	hit.thread = bpf_task_storage_get(&threads, task, 0,
 					  config->is_inline ? 0 : BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (config->is_inline && (!hit.thread || !hit.thread->level)) {
-		count(spec->op, COUNT_OUTSIDE);
-		return 0;
-	}
+	if (config->is_inline && (!hit.thread || !hit.thread->level))
+		return on_outside(hit.thread, spec, ctx);
 	if (!hit.thread) {
 		count(spec->op, COUNT_STARTS);
 		count(spec->op, COUNT_NO_STORAGE);

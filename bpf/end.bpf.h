@@ -138,7 +138,9 @@ static __always_inline int on_done(struct pt_regs *ctx)
 	task = bpf_get_current_task_btf();
 	hit.thread = bpf_task_storage_get(&threads, task, 0, 0);
 	if (config->is_inline && (!hit.thread || !hit.thread->level)) {
-		count(spec->op, COUNT_OUTSIDE);
+		bool refused = hit.thread && hit.thread->refused_inner == spec->op + 1;
+
+		count(spec->op, refused ? COUNT_UNWANTED : COUNT_OUTSIDE);
 		return 0;
 	}
 	if (!hit.thread)

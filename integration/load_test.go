@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -154,7 +155,9 @@ func (r *result) wantNothingLost(t *testing.T) {
 			"open", "replaced", "overflow", "no_storage", "abandoned", "no_start", "outside", "ring_full",
 			"kernel_errors", "histogram_lost", "decode_errors", "unknown", "orphaned", "rejected", "queued",
 		} {
-			if n := row[reason]; n != 0 {
+			// Threads wait between statements too.
+			between := reason == "outside" && !strings.Contains(name, "/query/")
+			if n := row[reason]; n != 0 && !between {
 				t.Errorf("ledger: %s: %s is %d", name, reason, n)
 			}
 		}
