@@ -63,6 +63,7 @@ static __always_inline bool open_frame(struct hit *hit, const struct op_config *
 		return true;
 	lose_running(hit->thread, level);
 	inherit_namespace(hit->thread, hit->key, level);
+	hit->level = level;
 	hit->event = record_buffer(task, level, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	begin_event(hit->event, hit->frame);
 	return true;
@@ -109,6 +110,7 @@ static __always_inline int on_announcement(struct hit *hit, const struct op_conf
 		hit->frame = frame_at(thread, open);
 		level = level_of(hit->frame);
 		lose_running(thread, level);
+		hit->level = level;
 		hit->event = event_of(hit->frame->seq, record_buffer(task, level, 0));
 		pop(thread, hit->frame);
 		follow(hit, config);
@@ -146,6 +148,7 @@ static __always_inline int on_tentative(struct hit *hit, const struct op_config 
 		level = level_of(hit->frame);
 		hit->key = key_at(thread, level);
 		lose_running(thread, level);
+		hit->level = level;
 		hit->event = event_of(hit->frame->seq, record_buffer(task, level, 0));
 		clear_rest(hit);
 	}
@@ -154,7 +157,7 @@ static __always_inline int on_tentative(struct hit *hit, const struct op_config 
 	if (open < 0 && (thread->depth >= MAX_DEPTH || !open_frame(hit, config, task)))
 		return 0;
 	hit->frame->tentative = ANNOUNCED;
-	capture_values(hit, 0, hit->spec->captures);
+	capture(hit, 0, hit->spec->captures, 0);
 	hit->frame->start_ns = bpf_ktime_get_ns();
 	return 0;
 }
@@ -180,6 +183,7 @@ static __always_inline bool find_announced(struct hit *hit, struct task_struct *
 	hit->frame = frame;
 	hit->key = key_at(hit->thread, level);
 	inherit_namespace(hit->thread, hit->key, level);
+	hit->level = level;
 	hit->event = event_of(frame->seq, record_buffer(task, level, 0));
 	restart_event(hit->event, frame);
 	return true;
@@ -207,10 +211,11 @@ static __always_inline int on_outside(struct thread *thread, const struct spec *
  */
 static __always_inline int on_start(struct pt_regs *ctx)
 {
-	const struct spec *spec = spec_of(ctx);
+	__u32 site;
+	const struct spec *spec = spec_of(ctx, &site);
 	const struct op_config *config;
 	struct task_struct *task;
-	struct hit hit = {.spec = spec};
+	struct hit hit = {.spec = spec, .site = site};
 	bool wanted, announced;
 	__u8 before;
 
@@ -251,13 +256,13 @@ static __always_inline int on_start(struct pt_regs *ctx)
 	}
 	hit.frame->before = before;
 	hit.frame->command = hit.thread->command;
-	capture_values(&hit, 0, spec->captures);
+	capture(&hit, 0, spec->captures, 0);
 	if (hit.event) {
 		hit.frame->start_used = checked(hit.event)->used;
 		__builtin_memcpy(hit.frame->start_strings, checked(hit.event)->strings,
 				 sizeof(hit.frame->start_strings));
 	}
-	capture_last(&hit);
+	capture(&hit, 0, 0, WITH_TEXT);
 	if (!announced)
 		hit.frame->start_ns = hit.thread->real_start_ns ?: bpf_ktime_get_ns();
 	return 0;

@@ -10,6 +10,13 @@ const volatile __u32 text_head = 4096; /* bytes kept from the start of a text */
 #define TEXT_LIMIT STRINGS_SIZE
 #define DATA_SIZE  (STRINGS_SIZE + text_head + TAIL_SIZE + MAX_ENTRIES * sizeof(struct entry))
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, struct spec);
+} sites SEC(".maps");
+
 struct hit {
 	const struct spec *spec;
 	struct thread *thread;
@@ -18,6 +25,8 @@ struct hit {
 	struct event *event; /* the record buffer, or NULL */
 	__u64 now_ns;	     /* the time of the hit */
 	__u32 first;	     /* capture to begin with */
+	__u32 site;	     /* index of spec */
+	__u32 level;	     /* of the record buffer, if there is one */
 };
 
 /* To copy a namespace by words. */
@@ -377,14 +386,6 @@ static long capture_one(__u32 i, struct hit *hit)
 	return 0;
 }
 
-/* Captures integers and strings, from one capture to another. */
-static __always_inline void capture_values(struct hit *hit, __u32 from, __u32 to)
-{
-	hit->first = from;
-	if (to > from)
-		bpf_loop(to - from, capture_one, hit, 0);
-}
-
 /* Captures the text, which is the site's last capture if it has one. */
 static __always_inline void capture_last(struct hit *hit)
 {
@@ -397,6 +398,73 @@ static __always_inline void capture_last(struct hit *hit)
 	c = &hit->spec->capture[last];
 	if (c->type == CAPTURE_TEXT && wanted(hit, c))
 		capture_text(hit, c);
+}
+
+#define NO_RECORD (1 << 8) /* beside the level of a hit without a record buffer */
+
+/* Finds again what a function that is verified once cannot be handed. */
+static __always_inline bool enter_hit(struct hit *hit, struct thread *thread, struct frame *frame,
+				      __u32 site, __u32 level)
+{
+	if (!thread || !frame)
+		return false;
+	hit->spec = bpf_map_lookup_elem(&sites, &site);
+	if (!hit->spec)
+		return false;
+	hit->thread = thread;
+	hit->frame = frame;
+	hit->key = key_at(thread, level & ~NO_RECORD);
+	if (!(level & NO_RECORD))
+		hit->event = record_buffer(bpf_get_current_task_btf(), level, 0);
+	hit->now_ns = thread->now_ns;
+	return true;
+}
+
+#define WITH_TEXT (1 << 16)
+
+/*
+ * Carries out a site's captures from one number to another, in the first and the
+ * second byte of which, and its text if WITH_TEXT is set. There are as many kinds
+ * of record buffers as levels, and what may be done to each of them is verified
+ * here, once.
+ */
+__noinline int capture_site(struct thread *thread, struct frame *frame, __u32 site, __u32 level,
+			    __u32 which)
+{
+	__u32 from = which & 0xff, to = which >> 8 & 0xff;
+	struct hit hit = {.first = from};
+
+	if (!enter_hit(&hit, thread, frame, site, level))
+		return 0;
+	if (to > from)
+		bpf_loop(to - from, capture_one, &hit, 0);
+	if (which & WITH_TEXT)
+		capture_last(&hit);
+	return 0;
+}
+
+static __always_inline __u32 record_level(const struct hit *hit)
+{
+	return hit->event ? hit->level : hit->level | NO_RECORD;
+}
+
+static __always_inline bool has_text(const struct spec *spec)
+{
+	__u32 last = spec->captures - 1;
+
+	opaque(last);
+	return last < MAX_CAPTURES && spec->capture[last].type == CAPTURE_TEXT;
+}
+
+static __always_inline void capture(struct hit *hit, __u32 from, __u32 to, __u32 text)
+{
+	if (text && !has_text(hit->spec))
+		text = 0;
+	if (to <= from && !text)
+		return;
+	hit->thread->now_ns = hit->now_ns;
+	capture_site(hit->thread, hit->frame, hit->site, record_level(hit),
+		     from | to << 8 | text);
 }
 
 struct prefix {
@@ -422,40 +490,44 @@ __noinline int begins(const struct prefix *text, const struct prefix *prefix, __
 }
 
 /*
- * Whether the operation's text begins with a prefix in small letters: what the
- * record has of it, or else what the site's last capture would find.
+ * Whether the operation's text begins with its prefix: what the record has of it, or
+ * else what the site's last capture would find.
  */
-static __always_inline bool text_begins(struct hit *hit, const char *prefix, __u32 length)
+__noinline int text_begins(struct thread *thread, struct frame *frame, __u32 site, __u32 level,
+			   const struct op_config *config)
 {
-	__u32 last = hit->spec->captures - 1, offset;
-	struct event *event = hit->event;
+	__u32 last, offset, length;
 	struct prefix text = {};
 	const struct capture *c;
+	struct event *event;
+	struct hit hit = {};
 	__u64 address = 0;
 
-	if (!event)
-		return false;
-	event = checked(event);
+	if (!config || !enter_hit(&hit, thread, frame, site, level) || !hit.event)
+		return 0;
+	length = config->prefix_length;
+	event = checked(hit.event);
 	if (event->flags & EVENT_HAS_TEXT) {
 		offset = event->text_offset;
 		if (event->head < length || offset > TEXT_LIMIT ||
 		    bpf_probe_read_kernel(&text, sizeof(text), data_of(event) + offset))
-			return false;
+			return 0;
 	} else {
+		last = hit.spec->captures - 1;
 		opaque(last);
 		if (last >= MAX_CAPTURES)
-			return false;
-		c = &hit->spec->capture[last];
-		if (c->type != CAPTURE_TEXT || !wanted(hit, c) ||
-		    read_arg(&c->arg, &hit->thread->regs, hit->frame, &address))
-			return false;
+			return 0;
+		c = &hit.spec->capture[last];
+		if (c->type != CAPTURE_TEXT || !wanted(&hit, c) ||
+		    read_arg(&c->arg, &thread->regs, frame, &address))
+			return 0;
 		/* No further: a shorter text may end where its memory does. */
 		opaque(length);
 		if (length > PREFIX_SIZE ||
 		    bpf_copy_from_user(&text, length, (const void *)address))
-			return false;
+			return 0;
 	}
-	return begins(&text, (const struct prefix *)prefix, length);
+	return begins(&text, (const struct prefix *)config->prefix, length);
 }
 
 #endif

@@ -161,8 +161,7 @@ static __always_inline void emit(struct hit *hit, __u64 end_ns, __u16 flags)
 		submit(&thread->bare, 0);
 		return;
 	}
-	capture_values(hit, hit->spec->early, hit->spec->captures);
-	capture_last(hit);
+	capture(hit, hit->spec->early, hit->spec->captures, WITH_TEXT);
 	event = checked(event);
 	fill(event, hit->frame, end_ns, flags);
 	event->tgid = thread->tgid;

@@ -52,7 +52,8 @@ static __always_inline void finish(struct hit *hit, const struct op_config *conf
 		left_out = COUNT_SAMPLED;
 	/* Unless its text sets what later ones need. */
 	if (left_out && !(config->prefix_length &&
-			  text_begins(hit, config->prefix, config->prefix_length))) {
+			  text_begins(hit->thread, frame, hit->site, record_level(hit),
+				      config))) {
 		count(op, left_out);
 		return;
 	}
@@ -63,8 +64,7 @@ static __always_inline void finish(struct hit *hit, const struct op_config *conf
 static __always_inline int on_note(struct hit *hit)
 {
 	count(hit->spec->op, COUNT_NOTES);
-	capture_values(hit, 0, hit->spec->captures);
-	capture_last(hit);
+	capture(hit, 0, hit->spec->captures, WITH_TEXT);
 	if (hit->spec->flags & SPEC_LAST_NOTE)
 		hit->frame->noted = 1;
 	return 0;
@@ -81,7 +81,7 @@ static __always_inline int on_end(struct hit *hit, const struct op_config *confi
 		count(op, COUNT_STARTS);
 	}
 	count(op, COUNT_DONES);
-	capture_values(hit, 0, hit->spec->early);
+	capture(hit, 0, hit->spec->early, 0);
 	count(op, COUNT_PAIRED);
 	if (!config->is_inline)
 		end_running(hit->thread, level, hit->event, hit->now_ns);
@@ -122,10 +122,11 @@ static __always_inline bool is_end(const struct spec *spec, const struct frame *
 static __always_inline int on_done(struct pt_regs *ctx)
 {
 	__u64 end_ns = bpf_ktime_get_ns();
-	const struct spec *spec = spec_of(ctx);
+	__u32 site;
+	const struct spec *spec = spec_of(ctx, &site);
 	const struct op_config *config;
 	struct task_struct *task;
-	struct hit hit = {.spec = spec, .now_ns = end_ns};
+	struct hit hit = {.spec = spec, .site = site, .now_ns = end_ns};
 	__u32 level;
 	int open = -1;
 	bool ends;
@@ -163,6 +164,7 @@ static __always_inline int on_done(struct pt_regs *ctx)
 		replace(hit.thread, open + 1);
 	level = level_of(hit.frame);
 	hit.key = key_at(hit.thread, level);
+	hit.level = level;
 	hit.event = event_of(hit.frame->seq, record_buffer(task, level, 0));
 	if (!ends)
 		return on_note(&hit);

@@ -29,6 +29,7 @@ static __always_inline int on_step(struct hit *hit, const struct op_config *conf
 	struct running *r = running_at(hit->thread, level);
 
 	hit->now_ns = bpf_ktime_get_ns();
+	hit->level = level;
 	hit->event = event_of(hit->thread->open_seq, record_buffer(task, level, 0));
 	end_running(hit->thread, level, hit->event, hit->now_ns);
 	if (!starts)
@@ -36,7 +37,7 @@ static __always_inline int on_step(struct hit *hit, const struct op_config *conf
 	hit->key = key_at(hit->thread, level);
 	hit->frame = &hit->thread->scratch;
 	__builtin_memset(hit->frame->values, 0, sizeof(hit->frame->values));
-	capture_values(hit, 0, hit->spec->captures);
+	capture(hit, 0, hit->spec->captures, 0);
 	count(hit->spec->op, COUNT_STARTS);
 	r->op = hit->spec->op;
 	r->class = config->class;

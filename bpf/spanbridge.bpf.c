@@ -22,13 +22,6 @@
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1024);
-	__type(key, __u32);
-	__type(value, struct spec);
-} sites SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, MAX_OPS);
 	__type(key, __u32);
 	__type(value, struct op_config);
@@ -56,12 +49,13 @@ const volatile struct {
 	enum counter counter;
 } enumerations;
 
-static __always_inline const struct spec *spec_of(struct pt_regs *ctx)
+static __always_inline const struct spec *spec_of(struct pt_regs *ctx, __u32 *index)
 {
-	__u32 index = bpf_get_attach_cookie(ctx);
-	const struct spec *spec = bpf_map_lookup_elem(&sites, &index);
+	const struct spec *spec;
 	__u64 key;
 
+	*index = bpf_get_attach_cookie(ctx);
+	spec = bpf_map_lookup_elem(&sites, index);
 	if (!spec || !(spec->flags & SPEC_ONLY_TARGETS))
 		return spec;
 	key = (__u64)spec->op << 32 | bpf_get_current_pid_tgid() >> 32;
@@ -106,7 +100,8 @@ static __always_inline bool guard(const struct spec *spec, struct regs *regs, __
 
 static __always_inline int on_point(struct pt_regs *ctx)
 {
-	const struct spec *spec = spec_of(ctx);
+	__u32 site;
+	const struct spec *spec = spec_of(ctx, &site);
 	struct regs regs = {};
 	__u64 value;
 

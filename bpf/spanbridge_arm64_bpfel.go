@@ -195,6 +195,7 @@ type ProgramsThread struct {
 	Bare        ProgramsEvent
 	Guard       uint64
 	RealStartNs uint64
+	NowNs       uint64
 	Scratch     struct {
 		_            structs.HostLayout
 		StartNs      uint64

@@ -37,7 +37,7 @@ struct thread {
 	 * Scratch of one hit. It is here because the stack is too small, and
 	 * because the verifier does not follow values in memory: fewer states.
 	 */
-	__u64 guard, real_start_ns;
+	__u64 guard, real_start_ns, now_ns;
 	struct frame scratch;
 	struct regs regs;
 };
