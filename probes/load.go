@@ -14,16 +14,28 @@ import (
 	"github.com/spanbridge/spanbridge/bpf"
 )
 
-// prepare loads the programs and meanwhile looks at the targets.
-func (s *Session) prepare() error {
-	loaded := make(chan error, 1)
-	go func() { loaded <- s.load() }()
-	s.survey()
-	return <-loaded
+// Ahead is the loading of the programs, begun before it is known what they shall
+// observe. It is used once, by [Open]; a program that does not get there ends.
+type Ahead struct {
+	textHead, ringBytes int
+	done                chan struct{}
+	multi               bool // uprobe_multi links exist
+	objects             bpf.ProgramsObjects
+	err                 error
 }
 
-// load loads the programs.
-func (s *Session) load() error {
+// GoAhead begins to load the programs, for these settings of a [Config], and
+// does not wait for it. What fails is told by Open.
+func GoAhead(textHead, ringBytes int) *Ahead {
+	a := &Ahead{textHead: textHead, ringBytes: ringBytes, done: make(chan struct{})}
+	go func() {
+		defer close(a.done)
+		a.err = a.load()
+	}()
+	return a
+}
+
+func (a *Ahead) load() error {
 	if _, err := os.Stat(vmlinuxBTF); err != nil {
 		return fmt.Errorf("%w: it has no BTF in %s; use a kernel built with CONFIG_DEBUG_INFO_BTF", ErrKernel, vmlinuxBTF)
 	}
@@ -32,16 +44,30 @@ func (s *Session) load() error {
 	if errors.Is(multiErr, os.ErrPermission) {
 		return ErrPrivilege
 	}
-	s.multi = multiErr == nil
-	spec, err := bpf.Spec(bpf.Settings{
-		TextHead: s.cfg.TextHead, RingBytes: s.cfg.RingBytes, Sites: maxSites, Single: !s.multi,
-	})
+	a.multi = multiErr == nil
+	spec, err := bpf.Spec(bpf.Settings{TextHead: a.textHead, RingBytes: a.ringBytes, Sites: maxSites, Single: !a.multi})
 	if err != nil {
 		return err
 	}
-	if err := bpf.Load(spec, types, &s.objects); err != nil {
+	if err := bpf.Load(spec, types, &a.objects); err != nil {
 		return explainLoad(err)
 	}
+	return nil
+}
+
+// prepare loads the programs, or waits for them, and meanwhile looks at the
+// targets.
+func (s *Session) prepare() (err error) {
+	ahead := s.cfg.Ahead
+	if ahead == nil || ahead.textHead != s.cfg.TextHead || ahead.ringBytes != s.cfg.RingBytes {
+		ahead = GoAhead(s.cfg.TextHead, s.cfg.RingBytes)
+	}
+	s.survey()
+	<-ahead.done
+	if ahead.err != nil {
+		return ahead.err
+	}
+	s.objects, s.multi = ahead.objects, ahead.multi
 	if s.reader, err = ringbuf.NewReader(s.objects.Events); err != nil {
 		return fmt.Errorf("open ring buffer: %w", err)
 	}

@@ -38,6 +38,9 @@ type Config struct {
 	// SymbolCache is a folder of the user's own in which the results of
 	// searches for symbols are kept from one start to the next. "": none are.
 	SymbolCache string
+	// Ahead are the programs that are being loaded for the same TextHead and
+	// RingBytes, or nil.
+	Ahead *Ahead
 	// Logf tells the user what happens while the session runs: a target that
 	// appeared, a tier that changed. Nil: nobody is told.
 	Logf func(format string, args ...any)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,6 +38,16 @@ type config struct {
 	TextBytes    int           `yaml:"text_bytes"`
 	RingBytes    int           `yaml:"ring_bytes"`
 	MaxLost      int64         `yaml:"max_lost"`
+
+	parsed *parsedProfiles // what Profiles came to
+	ahead  *probes.Ahead   // the programs, being loaded
+}
+
+// parsedProfiles are the profiles of these names, read once.
+type parsedProfiles struct {
+	names []string
+	list  []*catalog.Profile
+	err   error
 }
 
 func defaultConfig() config {
@@ -155,7 +166,16 @@ func isDetail(s string) bool {
 	return false
 }
 
+// profiles reads the profiles that the settings name, or all built-in ones.
 func (c *config) profiles() ([]*catalog.Profile, error) {
+	if c.parsed == nil || !slices.Equal(c.parsed.names, c.Profiles) {
+		list, err := c.parseProfiles()
+		c.parsed = &parsedProfiles{names: slices.Clone(c.Profiles), list: list, err: err}
+	}
+	return c.parsed.list, c.parsed.err
+}
+
+func (c *config) parseProfiles() ([]*catalog.Profile, error) {
 	if len(c.Profiles) == 0 {
 		return catalog.Builtin(), nil
 	}
@@ -180,7 +200,7 @@ func (c *config) probesConfig() (probes.Config, error) {
 	}
 	cfg := probes.Config{
 		Profiles: profiles, Detail: catalog.Detail(c.Detail), MinDuration: c.MinDuration, Sample: c.Sample,
-		TextHead: c.TextBytes, RingBytes: c.RingBytes, Logf: logf,
+		TextHead: c.TextBytes, RingBytes: c.RingBytes, Logf: logf, Ahead: c.ahead,
 		SymbolCache: symbolCache(),
 	}
 	for _, t := range c.Targets {

@@ -42,6 +42,8 @@ At the end the ledger says what became of every probe hit.`,
 		if err := applyFile(cmd, &settings, file); err != nil {
 			return &exitError{exitUsage, err}
 		}
+		// The programs are loaded while profiles are read.
+		settings.ahead = probes.GoAhead(settings.TextBytes, settings.RingBytes)
 		if err := settings.validate(); err != nil {
 			return &exitError{exitUsage, err}
 		}

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // rules is what a field's tags say about its value. Bounds and forms of a list
@@ -27,8 +28,21 @@ type field struct {
 	rules rules
 }
 
-// fieldsOf returns the keys that a struct takes, in the order of its fields.
+// fieldsOf returns the keys that a struct takes, in the order of its fields. The
+// list is shared and must not be changed.
 func fieldsOf(t reflect.Type) []field {
+	if known, ok := knownFields.Load(t); ok {
+		return known.([]field)
+	}
+	fields := readFields(t)
+	knownFields.Store(t, fields)
+	return fields
+}
+
+// knownFields keeps what tags say, by type: they are asked for at every mapping.
+var knownFields sync.Map
+
+func readFields(t reflect.Type) []field {
 	var fields []field
 	for i := range t.NumField() {
 		f := t.Field(i)
