@@ -174,67 +174,6 @@ static __always_inline void capture_string(struct hit *hit, const struct capture
 	enter_string(event, hit->frame, slot, offset, n - 1);
 }
 
-/*
- * A query attribute of MySQL from 8.0.23 on, as the server holds it while it
- * executes the statement (struct PS_PARAM, include/mysql/com_data.h).
- */
-struct ps_param {
-	__u8 is_null, pad0[3];
-	__u32 type;
-	__u8 is_unsigned, pad1[7];
-	__u64 value, length;
-	__u64 name, name_length;
-};
-
-#define MAX_ATTRIBUTES	  16 /* that are looked at: the last ones, behind a statement's parameters */
-#define MOST_PARAMETERS	  (2 * 65535) /* of a statement and of its attributes: the protocol has 2 bytes for each */
-#define TRACEPARENT_SIZE  55 /* https://www.w3.org/TR/trace-context/#traceparent-header */
-#define TRACEPARENT_NAME  "traceparent"
-
-static __always_inline bool is_traceparent(const struct ps_param *p)
-{
-	char name[12] = {}, want[12] = TRACEPARENT_NAME;
-
-	if (p->is_null || p->length != TRACEPARENT_SIZE ||
-	    p->name_length != sizeof(TRACEPARENT_NAME) - 1 ||
-	    bpf_copy_from_user(name, sizeof(TRACEPARENT_NAME) - 1, (const void *)p->name))
-		return false;
-	return *(__u64 *)name == *(__u64 *)want && *(__u32 *)(name + 8) == *(__u32 *)(want + 8);
-}
-
-/*
- * Finds where the server holds the value of the attribute: 0 if it is not among
- * the last ones. Returns a negative error number if they cannot be read. A
- * function of its own is verified once, not once for every way that leads to it.
- */
-__noinline int find_traceparent(__u64 array, __u64 n, __u64 *value)
-{
-	struct ps_param p;
-	int err;
-
-	if (!value)
-		return 0;
-	*value = 0;
-	if (n > MOST_PARAMETERS)
-		return -1;
-	if (n > MAX_ATTRIBUTES) {
-		array += (n - MAX_ATTRIBUTES) * sizeof(p);
-		n = MAX_ATTRIBUTES;
-	}
-	for (int i = 0; i < MAX_ATTRIBUTES; i++) {
-		if (i >= n)
-			break;
-		err = bpf_copy_from_user(&p, sizeof(p), (const void *)(array + i * sizeof(p)));
-		if (err)
-			return err;
-		if (is_traceparent(&p)) {
-			*value = p.value;
-			break;
-		}
-	}
-	return 0;
-}
-
 static __always_inline void capture_attribute(struct hit *hit, const struct capture *c)
 {
 	struct event *event = hit->event;
@@ -465,69 +404,6 @@ static __always_inline void capture(struct hit *hit, __u32 from, __u32 to, __u32
 	hit->thread->now_ns = hit->now_ns;
 	capture_site(hit->thread, hit->frame, hit->site, record_level(hit),
 		     from | to << 8 | text);
-}
-
-struct prefix {
-	char text[PREFIX_SIZE];
-};
-
-/* Whether a text begins with a prefix in small letters. */
-__noinline int begins(const struct prefix *text, const struct prefix *prefix, __u32 length)
-{
-	if (!text || !prefix)
-		return 0;
-	for (int i = 0; i < PREFIX_SIZE; i++) {
-		char have = text->text[i];
-
-		if (i >= length)
-			break;
-		if (have >= 'A' && have <= 'Z')
-			have |= 0x20;
-		if (have != prefix->text[i])
-			return 0;
-	}
-	return 1;
-}
-
-/*
- * Whether the operation's text begins with its prefix: what the record has of it, or
- * else what the site's last capture would find.
- */
-__noinline int text_begins(struct thread *thread, struct frame *frame, __u32 site, __u32 level,
-			   const struct op_config *config)
-{
-	__u32 last, offset, length;
-	struct prefix text = {};
-	const struct capture *c;
-	struct event *event;
-	struct hit hit = {};
-	__u64 address = 0;
-
-	if (!config || !enter_hit(&hit, thread, frame, site, level) || !hit.event)
-		return 0;
-	length = config->prefix_length;
-	event = checked(hit.event);
-	if (event->flags & EVENT_HAS_TEXT) {
-		offset = event->text_offset;
-		if (event->head < length || offset > TEXT_LIMIT ||
-		    bpf_probe_read_kernel(&text, sizeof(text), data_of(event) + offset))
-			return 0;
-	} else {
-		last = hit.spec->captures - 1;
-		opaque(last);
-		if (last >= MAX_CAPTURES)
-			return 0;
-		c = &hit.spec->capture[last];
-		if (c->type != CAPTURE_TEXT || !wanted(&hit, c) ||
-		    read_arg(&c->arg, &thread->regs, frame, &address))
-			return 0;
-		/* No further: a shorter text may end where its memory does. */
-		opaque(length);
-		if (length > PREFIX_SIZE ||
-		    bpf_copy_from_user(&text, length, (const void *)address))
-			return 0;
-	}
-	return begins(&text, (const struct prefix *)config->prefix, length);
 }
 
 #endif

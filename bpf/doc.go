@@ -19,7 +19,13 @@
 //	ledger.bpf.h      counters and duration histograms
 //	args.bpf.h        the value of a probe's argument
 //	thread.bpf.h      the open operations of a thread
+//	server.bpf.h      the server that a process works for
+//	attribute.bpf.h   the traceparent among query attributes
 //	capture.bpf.h     integers, strings and text of an operation
+//	prefix.bpf.h      what the text begins with
 //	emit.bpf.h        the record of a finished operation
 //	spanbridge.bpf.c  the programs
+//	sequence.bpf.h    one operation after another
+//	begin.bpf.h       where operations begin
+//	end.bpf.h         where operations end
 package bpf

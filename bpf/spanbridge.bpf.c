@@ -17,7 +17,9 @@
 #include "args.bpf.h"
 #include "thread.bpf.h"
 #include "server.bpf.h"
+#include "attribute.bpf.h"
 #include "capture.bpf.h"
+#include "prefix.bpf.h"
 #include "emit.bpf.h"
 
 struct {
