@@ -17,12 +17,14 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/spanbridge/spanbridge/integration/program"
 )
 
 // command runs spanbridge to its end. A nil user stands for root.
 func command(t *testing.T, user *syscall.Credential, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	built, err := bridgeBinary()
+	built, err := program.Path()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +154,7 @@ func TestProbesOfARunningServerAreListed(t *testing.T) {
 }
 
 func TestKernelWithoutBTFIsRefusedInALine(t *testing.T) {
-	built, err := bridgeBinary()
+	built, err := program.Path()
 	if err != nil {
 		t.Fatal(err)
 	}

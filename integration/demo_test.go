@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/spanbridge/spanbridge/integration/backends"
+	"github.com/spanbridge/spanbridge/integration/program"
 )
 
 // demoPatience is what a person who tries spanbridge has.
@@ -22,7 +23,7 @@ const demoPatience = time.Minute
 // runDemo runs "spanbridge demo" and returns its standard output.
 func runDemo(t *testing.T, args ...string) string {
 	t.Helper()
-	path, err := bridgeBinary()
+	path, err := program.Path()
 	if err != nil {
 		t.Fatal(err)
 	}

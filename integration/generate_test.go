@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/spanbridge/spanbridge/integration/program"
 	"github.com/spanbridge/spanbridge/integration/servers"
 )
 
@@ -21,7 +22,7 @@ import (
 // which profiles check has accepted.
 func generate(t *testing.T, target string) string {
 	t.Helper()
-	bridge, err := bridgeBinary()
+	bridge, err := program.Path()
 	if err != nil {
 		t.Fatal(err)
 	}

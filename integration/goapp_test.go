@@ -20,6 +20,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/spanbridge/spanbridge/integration/backends"
+	"github.com/spanbridge/spanbridge/integration/program"
 	"github.com/spanbridge/spanbridge/integration/servers"
 )
 
@@ -52,7 +53,7 @@ type shopping struct {
 
 // goappBinary is built once, beside the bridge.
 var goappBinary = sync.OnceValues(func() (string, error) {
-	bridge, err := bridgeBinary()
+	bridge, err := program.Path()
 	if err != nil {
 		return "", err
 	}

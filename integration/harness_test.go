@@ -20,29 +20,12 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/spanbridge/spanbridge/integration/program"
 )
 
-// bridgeBinary is built once for all tests.
-var bridgeBinary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "spanbridge-test")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "spanbridge")
-	build := exec.Command("go", "build", "-o", path, "github.com/spanbridge/spanbridge/cmd/spanbridge")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build spanbridge: %w\n%s", err, out)
-	}
-	return path, nil
-})
-
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if path, err := bridgeBinary(); err == nil {
-		os.RemoveAll(filepath.Dir(path))
-	}
-	os.Exit(code)
+	os.Exit(program.Main(m))
 }
 
 // runningBridge is a "spanbridge run" whose spans go to a file.
@@ -59,7 +42,7 @@ type runningBridge struct {
 // waits until every probe is attached.
 func startBridge(t *testing.T, args ...string) *runningBridge {
 	t.Helper()
-	path, err := bridgeBinary()
+	path, err := program.Path()
 	if err != nil {
 		t.Fatal(err)
 	}

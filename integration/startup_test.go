@@ -20,6 +20,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/spanbridge/spanbridge/integration/program"
 	"github.com/spanbridge/spanbridge/integration/servers"
 )
 
@@ -82,7 +83,7 @@ func TestEveryProbeIsAttachedSoonAfterTheStart(t *testing.T) {
 // timeStart starts spanbridge and returns how long its ready line took.
 func timeStart(t *testing.T, pid int, cache string) time.Duration {
 	t.Helper()
-	path, err := bridgeBinary()
+	path, err := program.Path()
 	if err != nil {
 		t.Fatal(err)
 	}

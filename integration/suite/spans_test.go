@@ -14,44 +14,25 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/spanbridge/spanbridge/integration/backends"
+	"github.com/spanbridge/spanbridge/integration/program"
 	"github.com/spanbridge/spanbridge/integration/servers"
 )
 
-// bridgeBinary is built once for all tests.
-var bridgeBinary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "spanbridge-suite")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "spanbridge")
-	build := exec.Command("go", "build", "-o", path, "github.com/spanbridge/spanbridge/cmd/spanbridge")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build spanbridge: %w\n%s", err, out)
-	}
-	return path, nil
-})
-
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if path, err := bridgeBinary(); err == nil {
-		os.RemoveAll(filepath.Dir(path))
-	}
-	os.Exit(code)
+	os.Exit(program.Main(m))
 }
 
 // watch runs spanbridge on a server while work is done, and returns the spans.
 // The ledger has to close.
 func watch(t *testing.T, server *servers.Server, flags []string, work func()) []backends.Span {
 	t.Helper()
-	path, err := bridgeBinary()
+	path, err := program.Path()
 	if err != nil {
 		t.Fatal(err)
 	}

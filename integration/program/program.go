@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package program builds spanbridge for the tests that run it.
+package program
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+// Path returns the built program's path. The first call of a process builds it;
+// safe for concurrent use.
+var Path = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "spanbridge-test")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "spanbridge")
+	build := exec.Command("go", "build", "-o", path, "github.com/spanbridge/spanbridge/cmd/spanbridge")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build spanbridge: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// Main is the TestMain of a package whose tests use Path: it runs them and
+// removes what Path has built.
+func Main(m *testing.M) int {
+	code := m.Run()
+	if path, err := Path(); err == nil {
+		os.RemoveAll(filepath.Dir(path))
+	}
+	return code
+}
