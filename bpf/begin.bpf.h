@@ -89,6 +89,19 @@ static __always_inline void follow(struct hit *hit, const struct op_config *conf
 	frame->start_ns = bpf_ktime_get_ns();
 }
 
+/* Goes back to an operation that is open, and to its record; what is inside of it ends. */
+static __always_inline void take_up(struct hit *hit, int open, struct task_struct *task)
+{
+	__u32 level;
+
+	replace(hit->thread, open + 1);
+	hit->frame = frame_at(hit->thread, open);
+	level = level_of(hit->frame);
+	lose_running(hit->thread, level);
+	hit->level = level;
+	hit->event = event_of(hit->frame->seq, record_buffer(task, level, 0));
+}
+
 /*
  * An operation may begin here: whether it does, a start or an end tells. Inside
  * of one that is certain this is the beginning of something else.
@@ -98,7 +111,6 @@ static __always_inline int on_announcement(struct hit *hit, const struct op_conf
 {
 	struct thread *thread = hit->thread;
 	int open = find_stale(thread, hit->spec->op, config->family);
-	__u32 level;
 
 	if (open >= 0)
 		replace(thread, open);
@@ -106,12 +118,7 @@ static __always_inline int on_announcement(struct hit *hit, const struct op_conf
 	if (open == SHIELDED || (open >= 0 && !tentative_at(thread, open)))
 		return 0;
 	if (open >= 0) {
-		replace(thread, open + 1);
-		hit->frame = frame_at(thread, open);
-		level = level_of(hit->frame);
-		lose_running(thread, level);
-		hit->level = level;
-		hit->event = event_of(hit->frame->seq, record_buffer(task, level, 0));
+		take_up(hit, open, task);
 		pop(thread, hit->frame);
 		follow(hit, config);
 	} else if (thread->depth >= MAX_DEPTH || !open_frame(hit, config, task)) {
@@ -133,7 +140,6 @@ static __always_inline int on_tentative(struct hit *hit, const struct op_config 
 	struct thread *thread = hit->thread;
 	bool wanted = guard(hit->spec, &thread->regs, &thread->guard);
 	int open = find_stale(thread, hit->spec->op, config->family);
-	__u32 level;
 
 	if (open >= 0)
 		replace(thread, open);
@@ -141,15 +147,10 @@ static __always_inline int on_tentative(struct hit *hit, const struct op_config 
 	if (open == SHIELDED || (open >= 0 && !tentative_at(thread, open)))
 		return 0;
 	if (open >= 0) {
-		replace(thread, open + 1);
-		hit->frame = frame_at(thread, open);
+		take_up(hit, open, task);
 		hit->frame->tentative = DORMANT;
 		thread->entries = hit->frame->entries;
-		level = level_of(hit->frame);
-		hit->key = key_at(thread, level);
-		lose_running(thread, level);
-		hit->level = level;
-		hit->event = event_of(hit->frame->seq, record_buffer(task, level, 0));
+		hit->key = key_at(thread, hit->level);
 		clear_rest(hit);
 	}
 	if (!wanted)
