@@ -89,6 +89,21 @@ static __always_inline void follow(struct hit *hit, const struct op_config *conf
 	frame->start_ns = bpf_ktime_get_ns();
 }
 
+/*
+ * Finds what may begin anew: negative if nothing is open, SHIELDED if nothing may
+ * begin here, which is also inside of one that is certain.
+ */
+static __always_inline int find_tentative(struct thread *thread, __u16 op,
+					  const struct op_config *config)
+{
+	int open = find_stale(thread, op, config->family);
+
+	if (open >= 0)
+		replace(thread, open);
+	open = find_frame(thread, op);
+	return open >= 0 && !tentative_at(thread, open) ? SHIELDED : open;
+}
+
 /* Goes back to an operation that is open, and to its record; what is inside of it ends. */
 static __always_inline void take_up(struct hit *hit, int open, struct task_struct *task)
 {
@@ -110,12 +125,9 @@ static __always_inline int on_announcement(struct hit *hit, const struct op_conf
 					   struct task_struct *task)
 {
 	struct thread *thread = hit->thread;
-	int open = find_stale(thread, hit->spec->op, config->family);
+	int open = find_tentative(thread, hit->spec->op, config);
 
-	if (open >= 0)
-		replace(thread, open);
-	open = find_frame(thread, hit->spec->op);
-	if (open == SHIELDED || (open >= 0 && !tentative_at(thread, open)))
+	if (open == SHIELDED)
 		return 0;
 	if (open >= 0) {
 		take_up(hit, open, task);
@@ -139,12 +151,9 @@ static __always_inline int on_tentative(struct hit *hit, const struct op_config 
 {
 	struct thread *thread = hit->thread;
 	bool wanted = guard(hit->spec, &thread->regs, &thread->guard);
-	int open = find_stale(thread, hit->spec->op, config->family);
+	int open = find_tentative(thread, hit->spec->op, config);
 
-	if (open >= 0)
-		replace(thread, open);
-	open = find_frame(thread, hit->spec->op);
-	if (open == SHIELDED || (open >= 0 && !tentative_at(thread, open)))
+	if (open == SHIELDED)
 		return 0;
 	if (open >= 0) {
 		take_up(hit, open, task);
