@@ -31,18 +31,14 @@ type Calls []Call
 // function that hands a field to another tells where the field is. Errors wrap
 // [ErrRefused] and say why.
 func DecodeCalls(machine elf.Machine, code Code, address uint64) (Calls, error) {
-	a, err := architectureOf(machine)
-	if err != nil {
-		return nil, err
-	}
-	ways, err := explore(a, code, address, true)
+	c, ways, err := explore(machine, code, address, true)
 	if err != nil {
 		return nil, err
 	}
 	var calls Calls
 	for _, w := range ways {
 		for _, p := range w.calls {
-			calls = calls.with(p, len(a.convention().arguments))
+			calls = calls.with(p, len(c.arguments))
 		}
 	}
 	if len(calls) == 0 {

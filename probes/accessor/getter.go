@@ -11,11 +11,7 @@ import (
 // DecodeGetter decodes the function at a virtual address as a getter of its
 // first argument. Errors wrap [ErrRefused] and say why.
 func DecodeGetter(machine elf.Machine, code Code, address uint64) (*Getter, error) {
-	a, err := architectureOf(machine)
-	if err != nil {
-		return nil, err
-	}
-	ways, err := explore(a, code, address, false)
+	c, ways, err := explore(machine, code, address, false)
 	if err != nil {
 		return nil, err
 	}
@@ -26,10 +22,10 @@ func DecodeGetter(machine elf.Machine, code Code, address uint64) (*Getter, erro
 	}
 	g := &Getter{}
 	g.addOut(ways, code)
-	first, err := g.addRegister(ways, code, a.convention().results[0])
+	first, err := g.addRegister(ways, code, c.results[0])
 	switch {
 	case first:
-		_, _ = g.addRegister(ways, code, a.convention().results[1])
+		_, _ = g.addRegister(ways, code, c.results[1])
 	case len(g.Out) == 0:
 		return nil, err
 	}

@@ -8,18 +8,14 @@ import "debug/elf"
 // what a chain from its first argument gives with a constant. Only functions
 // without branches are. Errors wrap [ErrRefused] and say why.
 func DecodePredicate(machine elf.Machine, code Code, address uint64) (*Predicate, error) {
-	a, err := architectureOf(machine)
-	if err != nil {
-		return nil, err
-	}
-	ways, err := explore(a, code, address, false)
+	c, ways, err := explore(machine, code, address, false)
 	if err != nil {
 		return nil, err
 	}
 	if err := checkReads(ways[0]); err != nil {
 		return nil, err
 	}
-	v := ways[0].registers[a.convention().results[0]]
+	v := ways[0].registers[c.results[0]]
 	if len(ways) != 1 || v.kind != truth {
 		return nil, refuse("the result is not that of one comparison")
 	}

@@ -2,7 +2,10 @@
 
 package accessor
 
-import "fmt"
+import (
+	"debug/elf"
+	"fmt"
+)
 
 // outcome is the end of one way.
 type outcome struct {
@@ -26,16 +29,21 @@ type run struct {
 	outcomes []outcome
 }
 
-// explore gives the ends of all ways, those with the fewest branches first.
-// Where there are too many, the rest are stopped where they are.
-func explore(a architecture, code Code, address uint64, calls bool) ([]outcome, error) {
+// explore gives the ends of all ways, those with the fewest branches first, and
+// the machine's calling convention. Where there are too many ways, the rest are
+// stopped where they are.
+func explore(machine elf.Machine, code Code, address uint64, calls bool) (*convention, []outcome, error) {
+	a, err := architectureOf(machine)
+	if err != nil {
+		return nil, nil, err
+	}
 	r := &run{architecture: a, convention: a.convention(), code: code, calls: calls}
 	r.pending = append(r.pending, newState(r.convention, address))
 	for len(r.pending) > 0 {
 		s := r.pending[0]
 		r.pending = r.pending[1:]
 		if err := r.follow(s); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if len(r.outcomes)+len(r.pending) > maxPaths || r.steps > maxTotalSteps {
 			for _, s := range r.pending {
@@ -44,7 +52,7 @@ func explore(a architecture, code Code, address uint64, calls bool) ([]outcome, 
 			break
 		}
 	}
-	return r.outcomes, nil
+	return r.convention, r.outcomes, nil
 }
 
 // follow takes one way until it ends or forks.
