@@ -7,8 +7,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 func TestBuiltinProfilesAreValid(t *testing.T) {
@@ -64,18 +62,7 @@ func TestBuiltinProfilesReadAsMeant(t *testing.T) {
 		t.Run(p.Name, func(t *testing.T) {
 			golden := "testdata/" + p.Name + ".golden"
 			got := outline(p)
-			if *update {
-				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf("-want +got:\n%s", diff)
-			}
+			wantGolden(t, golden, got)
 		})
 	}
 }

@@ -48,18 +48,7 @@ func TestInvalidProfilesAreRefusedWithEveryFault(t *testing.T) {
 			}
 			got := fmt.Sprintf("schema %s\n%s\n", verdict, err)
 			golden := strings.TrimSuffix(file, ".yaml") + ".golden"
-			if *update {
-				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf("-want +got:\n%s", diff)
-			}
+			wantGolden(t, golden, got)
 		})
 	}
 }

@@ -281,3 +281,20 @@ func jsonOf(n *yaml.Node, budget *int) (any, error) {
 	}
 	return n.Value, nil
 }
+
+// wantGolden compares with a golden file, which -update writes anew.
+func wantGolden(t *testing.T, golden, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
