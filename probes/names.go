@@ -23,11 +23,7 @@ const (
 // every variable that the patterns fit, a number and a pointer to its name.
 // Servers number such things when they start.
 func readNames(p *process, exe *binary, table *catalog.NameTable) (map[uint64]string, error) {
-	bias, err := loadBias(p.pid, exe)
-	if err != nil {
-		return nil, err
-	}
-	memory, err := os.Open(procPath(p.pid, "mem"))
+	memory, bias, err := openMemory(p.pid, exe)
 	if err != nil {
 		return nil, err
 	}

@@ -35,11 +35,7 @@ func readVariable(p *process, exe *binary, symbol string, size int) ([]byte, err
 	if err != nil {
 		return nil, err
 	}
-	bias, err := loadBias(p.pid, exe)
-	if err != nil {
-		return nil, err
-	}
-	memory, err := os.Open(procPath(p.pid, "mem"))
+	memory, bias, err := openMemory(p.pid, exe)
 	if err != nil {
 		return nil, err
 	}
@@ -67,6 +63,17 @@ func (v *view) require(r *catalog.Requirement) error {
 type unmetError struct{ *catalog.Requirement }
 
 func (e *unmetError) Error() string { return e.Variable + " is 0" }
+
+// openMemory opens the memory of a process, and returns by how much its addresses
+// differ from those in its executable. The caller closes the file.
+func openMemory(pid int, exe *binary) (*os.File, uint64, error) {
+	bias, err := loadBias(pid, exe)
+	if err != nil {
+		return nil, 0, err
+	}
+	memory, err := os.Open(procPath(pid, "mem"))
+	return memory, bias, err
+}
 
 // loadBias returns by how much the addresses of a process differ from those in
 // its executable: where the first mapping of the file begins, against where
