@@ -84,7 +84,11 @@ func TestFailuresSayInALineWhatIsWrong(t *testing.T) {
 		},
 		{
 			"an unknown pid", nil, []string{"run", "--export", "none", "--target", "4194305"}, 1, 1,
-			`^spanbridge: no process 4194305 that a profile knows is running`,
+			`^spanbridge: no process 4194305 is running\n`,
+		},
+		{
+			"a pid that no profile serves", nil, []string{"run", "--export", "none", "--target", sleepPID}, 1, 1,
+			`^spanbridge: no profile in use serves process ` + sleepPID + ` \(\S*sleep\): name its --profile\n`,
 		},
 		{
 			"a file that cannot be written", nil, []string{"run", "--export", "file:/nonexistent/spans", "--target", "nothing"}, 1, 1,

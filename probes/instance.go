@@ -112,7 +112,7 @@ func (s *Session) Instance(tgid uint32) *bridge.Instance {
 
 // byName takes a profile by the executable's name alone: only the goroutine that
 // scans may look into files.
-func byName(*process, *catalog.Match) bool { return true }
+func byName(*process, *catalog.Match) string { return "" }
 
 // describe makes the resource of a process, by OpenTelemetry's conventions for
 // service, process, host, container and Kubernetes.

@@ -71,7 +71,7 @@ func (s *scout) observe(pid int) *observed {
 	if p == nil {
 		return nil
 	}
-	profile := s.profileOf(p, s.exports)
+	profile := s.profileOf(p, s.unfit)
 	if profile == nil || profile.Forks && s.isSession(p) {
 		return nil
 	}
@@ -85,13 +85,13 @@ func (s *scout) isNamed(p *process) bool {
 
 // profileOf returns the profile for a process, or nil if it is no target. A
 // single profile serves whatever target is named.
-func (s *scout) profileOf(p *process, fits func(*process, *catalog.Match) bool) *catalog.Profile {
+func (s *scout) profileOf(p *process, unfit func(*process, *catalog.Match) string) *catalog.Profile {
 	named := s.isNamed(p)
 	if len(s.cfg.Targets) > 0 && !named {
 		return nil
 	}
 	for _, profile := range s.cfg.Profiles {
-		if profile.Serves(filepath.Base(p.exePath)) && fits(p, &profile.Match) {
+		if profile.Serves(filepath.Base(p.exePath)) && unfit(p, &profile.Match) == "" {
 			return profile
 		}
 	}
@@ -99,19 +99,6 @@ func (s *scout) profileOf(p *process, fits func(*process, *catalog.Match) bool) 
 		return s.cfg.Profiles[0]
 	}
 	return nil
-}
-
-// exports reports whether an executable exports what a profile asks for. One
-// that cannot be read is taken as meant, so that the reason is told later.
-func (s *scout) exports(p *process, m *catalog.Match) bool {
-	if m.Exports == "" && m.Lacks == "" {
-		return true
-	}
-	exe, err := s.files.executable(p)
-	if err != nil {
-		return true
-	}
-	return (m.Exports == "" || exe.has(m.Exports)) && (m.Lacks == "" || !exe.has(m.Lacks))
 }
 
 // examine plans how the operations of a target are seen now.

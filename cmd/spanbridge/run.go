@@ -150,7 +150,7 @@ func openPipeline(ctx context.Context, settings *config) (*pipeline, error) {
 // there is nothing to wait for.
 func (p *pipeline) announce(readyFD int) error {
 	report := p.session.Report()
-	if err := nothingToSee(&report, p.settings); err != nil {
+	if err := p.nothingToSee(&report); err != nil {
 		return err
 	}
 	line := fmt.Sprintf("ready targets=%d sites=%d", len(report.Targets), report.Sites)
@@ -171,11 +171,11 @@ func (p *pipeline) announce(readyFD int) error {
 
 // nothingToSee is an error where targets run but none has a probe, or a pid was
 // asked for that does not run.
-func nothingToSee(report *probes.Report, settings *config) error {
+func (p *pipeline) nothingToSee(report *probes.Report) error {
 	if len(report.Targets) == 0 {
-		for _, t := range settings.Targets {
+		for _, t := range p.settings.Targets {
 			if target, err := probes.ParseTarget(t); err == nil && target.PID != 0 {
-				return fmt.Errorf("no process %d that a profile knows is running; name its --profile if it runs", target.PID)
+				return p.session.WhyNot(target.PID)
 			}
 		}
 		return nil
