@@ -13,6 +13,7 @@
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
 #include "record.h"
+#include "stack.bpf.h"
 #include "ledger.bpf.h"
 #include "args.bpf.h"
 #include "thread.bpf.h"
@@ -121,14 +122,17 @@ static __always_inline int on_point(struct pt_regs *ctx)
  */
 SEC("uprobe.multi.s") int start(struct pt_regs *ctx)
 {
+	stay_on_own_stack();
 	return on_start(ctx);
 }
 SEC("uprobe.multi.s") int done(struct pt_regs *ctx)
 {
+	stay_on_own_stack();
 	return on_done(ctx);
 }
 SEC("uprobe.multi.s") int point(struct pt_regs *ctx)
 {
+	stay_on_own_stack();
 	return on_point(ctx);
 }
 

@@ -115,8 +115,8 @@ func TestKernelTellsEndsOfWhatFoundNoRoomFromOthers(t *testing.T) {
 	}
 }
 
-// Programs can be preempted and moved: threads on one CPU must not see each
-// other's scratch memory.
+// Programs sleep and are preempted: threads on one CPU must not see each other's
+// scratch memory, nor each other's stack (bpf/stack.bpf.h).
 func TestKernelKeepsThreadsApart(t *testing.T) {
 	f := startFixture(t, compileFixture(t, "probes.c"))
 	o := observe(t, f, fixtureProfile, probes.Config{RingBytes: 64 << 20})
