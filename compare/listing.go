@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package compare
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Nature says what an account can tell, and what it leaves out on purpose.
+type Nature struct {
+	Name string // as it is asked for by name: "probes", "slowlog"
+	// Resolution of Statement.Start: a second for some logs.
+	Resolution time.Duration
+	Fields     Fields // that it tells of statements in general
+	// MinDuration is below what an account leaves statements out, 0: it does not.
+	MinDuration time.Duration
+	// Partial says that it leaves statements out by choice for other reasons,
+	// such as sampling; Why names them.
+	Partial bool
+	Why     string
+}
+
+// Loss is a stretch in which an account is known to have lost statements.
+type Loss struct {
+	Connection uint64 // 0: of any connection
+	From, To   int64  // Unix time by the account's clock, nanoseconds
+	Count      uint64 // of statements, 0: unknown
+	Why        string // such as "history table overwritten"
+}
+
+// covers reports whether a statement may have been lost there.
+func (l *Loss) covers(connection uint64, start int64) bool {
+	return (l.Connection == 0 || l.Connection == connection) && l.From <= start && start <= l.To
+}
+
+// Listing is what an account tells of a stretch of time.
+type Listing struct {
+	Nature     Nature
+	Statements []Statement // in any order
+	Losses     []Loss
+}
+
+// sorted returns, by connection, the indexes of the statements to align in the
+// order of their starts. Those of one stamp stay in the account's order.
+func (l *Listing) sorted() map[uint64][]int {
+	by := make(map[uint64][]int)
+	for i := range l.Statements {
+		if s := &l.Statements[i]; s.Kind.Counts() {
+			by[s.Connection] = append(by[s.Connection], i)
+		}
+	}
+	for _, list := range by {
+		slices.SortStableFunc(list, func(x, y int) int {
+			return cmp.Compare(l.Statements[x].Start, l.Statements[y].Start)
+		})
+	}
+	return by
+}
