@@ -155,9 +155,48 @@ func (l *lane) reach(i, from int) (low, high int) {
 	return low, high
 }
 
-// align cuts the lane where no statement of the one side can pair across, and
-// aligns the parts.
+// align pairs what agrees, and then what lies between the same pairs on both sides and
+// is near enough, if durations do not tell that it is not the same.
 func (l *lane) align() []Pair {
+	core := l.parts()
+	all := make([]Pair, 0, len(core))
+	i, j := 0, 0
+	for _, p := range append(core, Pair{A: -1}) {
+		m, n := i, j
+		for m < len(l.x) && l.x[m] != p.A {
+			m++
+		}
+		for n < len(l.y) && (p.A < 0 || l.y[n] != p.B) {
+			n++
+		}
+		all = l.fill(all, i, m, j, n)
+		if p.A >= 0 {
+			all = append(all, p)
+		}
+		i, j = m+1, n+1
+	}
+	return all
+}
+
+// fill pairs x[i:m] and y[j:n], in order, where only the stamps speak against it.
+func (l *lane) fill(pairs []Pair, i, m, j, n int) []Pair {
+	for ; i < m && j < n; i++ {
+		for k := j; k < n; k++ {
+			sa, sb := &l.a.Statements[l.x[i]], &l.b.Statements[l.y[k]]
+			if sa.Has.Has(FieldDuration) && sb.Has.Has(FieldDuration) || !sameText(sa, sb) || l.distance(i, k) > l.reachNs {
+				continue
+			}
+			pairs = append(pairs, Pair{A: l.x[i], B: l.y[k]})
+			j = k + 1
+			break
+		}
+	}
+	return pairs
+}
+
+// parts cuts the lane where no statement of the one side can pair across, and
+// aligns what is between.
+func (l *lane) parts() []Pair {
 	var pairs []Pair
 	begin, low, high := 0, 0, 0
 	for i := range l.x {

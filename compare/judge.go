@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package compare
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Reason says why one account lacks a statement that another one has.
+type Reason string
+
+// The reasons that follow from what is known of an account. Others are those
+// that its losses and its nature name.
+const (
+	ReasonEdge    Reason = "at the edge of the time compared"
+	ReasonShort   Reason = "shorter than the account's threshold"
+	ReasonTwice   Reason = "told twice by the other account"
+	ReasonUnknown Reason = "unexplained"
+)
+
+// Window is the time for which two accounts are compared, by A's clock. Near
+// its ends a statement may be in one account only.
+type Window struct {
+	From, To int64 // Unix time, nanoseconds
+	Margin   time.Duration
+}
+
+func (w Window) atEdge(at int64) bool {
+	return at < w.From+int64(w.Margin) || at > w.To-int64(w.Margin)
+}
+
+// Verdict is what two accounts of the same statements amount to.
+type Verdict struct {
+	A, B               Nature
+	Matched            int
+	MissingA           []Missing // in A, of what B has
+	MissingB           []Missing // in B, of what A has
+	Offsets            []Offset
+	Latency            Latency
+	Fields             []FieldVerdict // by field
+	OtherA, OtherB     int            // what is no statement, and was not compared
+	UnknownA, UnknownB int            // of Missing, without an explanation
+}
+
+// Missing is how many statements an account lacks for one reason.
+type Missing struct {
+	Reason   Reason
+	Count    int
+	Examples []int // indexes into the other account, up to maxExamples
+}
+
+// maxExamples is how many statements a verdict names for each finding.
+const maxExamples = 5
+
+// Judge says of two listings what each lacks and why, and how far they agree on the
+// rest.
+func Judge(a, b *Listing, w Window) *Verdict {
+	al := Align(a, b)
+	v := &Verdict{A: a.Nature, B: b.Nature, Matched: len(al.Pairs), Offsets: al.Offsets}
+	mean := meanOffset(al.Offsets)
+	v.MissingB, v.UnknownB = explain(a, al.OnlyA, twice(a, al.OnlyA, al.Pairs, Pair.a), func(s *Statement) Reason {
+		return lackedBy(b, s, s.Start, s.Start+mean, w)
+	})
+	v.MissingA, v.UnknownA = explain(b, al.OnlyB, twice(b, al.OnlyB, al.Pairs, Pair.b), func(s *Statement) Reason {
+		return lackedBy(a, s, s.Start-mean, s.Start-mean, w)
+	})
+	v.Latency = latencyOf(a, b, al.Pairs)
+	v.Fields = fieldsOf(a, b, al.Pairs)
+	v.OtherA, v.OtherB = others(a), others(b)
+	return v
+}
+
+// meanOffset is the offset of the clocks for most pairs.
+func meanOffset(offsets []Offset) int64 {
+	if len(offsets) == 0 {
+		return 0
+	}
+	return slices.MaxFunc(offsets, func(x, y Offset) int { return cmp.Compare(x.Pairs, y.Pairs) }).Ns
+}
+
+// lackedBy says why an account lacks a statement of the other one, whose start
+// is told by A's clock, for the window, and by the account's own, for its losses.
+func lackedBy(l *Listing, s *Statement, byA, own int64, w Window) Reason {
+	for i := range l.Losses {
+		if l.Losses[i].covers(s.Connection, own) {
+			return Reason(l.Losses[i].Why)
+		}
+	}
+	switch {
+	case s.Has.Has(FieldDuration) && s.Duration < l.Nature.MinDuration:
+		return ReasonShort
+	case w.atEdge(byA):
+		return ReasonEdge
+	case l.Nature.Partial:
+		return Reason(l.Nature.Why)
+	}
+	return ReasonUnknown
+}
+
+// twice finds those of the unpaired statements that repeat a paired one.
+func twice(l *Listing, alone []int, pairs []Pair, side func(Pair) int) map[int]bool {
+	type key struct {
+		connection uint64
+		start      int64
+		text       string
+	}
+	of := func(i int) key {
+		s := &l.Statements[i]
+		return key{s.Connection, s.Start, s.Text}
+	}
+	paired := make(map[key]bool, len(pairs))
+	for _, p := range pairs {
+		paired[of(side(p))] = true
+	}
+	repeated := make(map[int]bool)
+	for _, i := range alone {
+		if paired[of(i)] {
+			repeated[i] = true
+		}
+	}
+	return repeated
+}
+
+// explain counts the statements by the reason why the other account lacks them, most
+// frequent first.
+func explain(l *Listing, alone []int, repeated map[int]bool, why func(*Statement) Reason) (all []Missing, unknown int) {
+	by := make(map[Reason]*Missing)
+	for _, i := range alone {
+		reason := ReasonTwice
+		if !repeated[i] {
+			reason = why(&l.Statements[i])
+		}
+		m := by[reason]
+		if m == nil {
+			m = &Missing{Reason: reason}
+			by[reason] = m
+		}
+		m.Count++
+		if len(m.Examples) < maxExamples {
+			m.Examples = append(m.Examples, i)
+		}
+		if reason == ReasonUnknown {
+			unknown++
+		}
+	}
+	for _, m := range by {
+		all = append(all, *m)
+	}
+	slices.SortFunc(all, func(x, y Missing) int {
+		return cmp.Or(cmp.Compare(y.Count, x.Count), cmp.Compare(x.Reason, y.Reason))
+	})
+	return all, unknown
+}
+
+func others(l *Listing) (n int) {
+	for i := range l.Statements {
+		if !l.Statements[i].Kind.Counts() {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package compare
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// mixed is a load with errors, databases and rows.
+func mixed(r *rand.Rand) []Statement {
+	truth := loads[0].truth(r)
+	for i := range truth {
+		s := &truth[i]
+		s.Has |= FieldsOf(FieldError, FieldDatabase, FieldRowsSent)
+		s.Database, s.Sent = "shop", uint64(r.IntN(100))
+		if i%10 == 0 {
+			s.Error = 1146
+		}
+	}
+	return truth
+}
+
+func whole24h() Window { return Window{From: epoch - 12*3600e9, To: epoch + 12*3600e9} }
+
+func missingBy(all []Missing, reason Reason) int {
+	for _, m := range all {
+		if m.Reason == reason {
+			return m.Count
+		}
+	}
+	return 0
+}
+
+func TestWhatAnAccountLacksHasItsReason(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	truth := mixed(r)
+	const threshold = 3 * time.Millisecond
+	lostFrom, lostTo := truth[50].Start, truth[80].Start
+	short, lost := 0, 0
+	b := account(r, truth, jitter, func(s *Statement) bool {
+		switch {
+		case s.Connection == truth[50].Connection && lostFrom <= s.Start && s.Start <= lostTo:
+			lost++
+			return true
+		case s.Duration < threshold:
+			short++
+			return true
+		}
+		return false
+	})
+	b.Nature = Nature{Name: "slowlog", MinDuration: threshold}
+	b.Losses = []Loss{{Connection: truth[50].Connection, From: lostFrom - 1e6, To: lostTo + 1e6, Why: "rotated away"}}
+	b.Statements = append(b.Statements, b.Statements[3])
+
+	v := Judge(account(r, truth, 0, nil), b, whole24h())
+	if got := missingBy(v.MissingB, ReasonShort); got != short {
+		t.Errorf("%d are told to be below the threshold, want %d", got, short)
+	}
+	if got := missingBy(v.MissingB, "rotated away"); got != lost {
+		t.Errorf("%d are told to be lost, want %d", got, lost)
+	}
+	if v.UnknownB != 0 || v.UnknownA != 0 {
+		t.Errorf("%d and %d are unexplained, want none", v.UnknownA, v.UnknownB)
+	}
+	if got := missingBy(v.MissingA, ReasonTwice); got != 1 {
+		t.Errorf("%d are told to be there twice, want 1", got)
+	}
+}
+
+func TestWhatNothingExplainsIsUnexplained(t *testing.T) {
+	r := rand.New(rand.NewPCG(2, 1))
+	truth := mixed(r)
+	v := Judge(account(r, truth, jitter, nil), account(r, truth, jitter, func(s *Statement) bool { return s.Ref == 77 || s.Ref == 78 }), whole24h())
+	if v.UnknownB != 2 || len(v.MissingB) != 1 || len(v.MissingB[0].Examples) != 2 {
+		t.Errorf("unexplained: %d, want 2; %+v", v.UnknownB, v.MissingB)
+	}
+}
+
+func TestStatementsAtTheEdgesAreNotHeldAgainstAnAccount(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 1))
+	truth := mixed(r)
+	first, last := truth[0].Start, truth[0].Start
+	for _, s := range truth {
+		first, last = min(first, s.Start), max(last, s.Start)
+	}
+	cut := func(s *Statement) bool { return s.Start > last-300e6 }
+	v := Judge(account(r, truth, jitter, nil), account(r, truth, jitter, cut), Window{From: first, To: last, Margin: 300 * time.Millisecond})
+	if v.UnknownB != 0 || missingBy(v.MissingB, ReasonEdge) == 0 {
+		t.Errorf("missing: %+v, want all at the edge", v.MissingB)
+	}
+}
+
+func TestFieldsThatDifferAreCountedAndShown(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 1))
+	truth := mixed(r)
+	a, b := account(r, truth, 0, nil), account(r, truth, 0, nil)
+	for i := range b.Statements {
+		b.Statements[i].Has &^= FieldsOf(FieldRowsSent)
+		if i%100 == 7 {
+			b.Statements[i].Error++
+		}
+	}
+	n, wrong := len(truth), (len(truth)+92)/100
+	for _, f := range Judge(a, b, whole24h()).Fields {
+		want := FieldVerdict{Field: f.Field, Neither: n}
+		switch f.Field {
+		case FieldError:
+			want = FieldVerdict{Field: f.Field, Equal: n - wrong, Differ: wrong}
+		case FieldRowsSent:
+			want = FieldVerdict{Field: f.Field, OnlyA: n}
+		case FieldText, FieldDatabase:
+			want = FieldVerdict{Field: f.Field, Equal: n}
+		}
+		if f.Differ > 0 && len(f.Examples) != min(f.Differ, maxExamples) {
+			t.Errorf("%v: %d examples of %d", f.Field, len(f.Examples), f.Differ)
+		}
+		f.Examples = nil
+		if f.Equal != want.Equal || f.Differ != want.Differ || f.OnlyA != want.OnlyA || f.OnlyB != want.OnlyB || f.Neither != want.Neither {
+			t.Errorf("%v: %+v, want %+v", f.Field, f, want)
+		}
+	}
+}
+
+func TestTheDifferenceOfLatenciesIsTold(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 1))
+	truth := mixed(r)
+	for _, c := range []struct {
+		name     string
+		other    func(time.Duration) time.Duration
+		median   time.Duration
+		constant bool
+	}{
+		{"a constant", func(d time.Duration) time.Duration { return d + 37*time.Microsecond }, 37 * time.Microsecond, true},
+		{"a factor", func(d time.Duration) time.Duration { return 2 * d }, 0, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a, b := account(r, truth, 0, nil), account(r, truth, 0, nil)
+			for i := range b.Statements {
+				b.Statements[i].Duration = c.other(b.Statements[i].Duration)
+			}
+			l := Judge(a, b, whole24h()).Latency
+			if l.Pairs != len(truth) || l.Constant() != c.constant || c.median != 0 && l.Median != c.median {
+				t.Errorf("%+v, constant %v, want median %v, constant %v", l, l.Constant(), c.median, c.constant)
+			}
+		})
+	}
+}
+
+func TestAnAccountOfWholeSecondsIsAligned(t *testing.T) {
+	forAll(t, func(t *testing.T, r *rand.Rand, truth []Statement) {
+		a, b := account(r, truth, jitter, nil), account(r, truth, jitter, randomly(r, 0.1))
+		b.Nature.Resolution = time.Second
+		for i := range b.Statements {
+			s := &b.Statements[i]
+			s.Start -= s.Start % 1e9
+			s.Has &^= FieldsOf(FieldDuration)
+		}
+		got := Align(a, b)
+		if len(got.Pairs) != len(b.Statements) || len(got.OnlyB) != 0 {
+			t.Errorf("%d pairs and %d of B alone, want %d and none", len(got.Pairs), len(got.OnlyB), len(b.Statements))
+		}
+	})
+}
+
+func TestATextThatWasCutIsTheSame(t *testing.T) {
+	has := FieldsOf(FieldText)
+	full := Statement{Has: has, Text: "insert into t values (?, ?)"}
+	for cut, want := range map[string]bool{
+		"insert into t\u2026": true, "insert into t values (?, ?), (\u2026": true, "insert into u\u2026": false, "": true,
+	} {
+		s := Statement{Has: has, Cut: true, Text: cut}
+		if got := sameText(&full, &s); got != want {
+			t.Errorf("%q: %v, want %v", cut, got, want)
+		}
+		if got := sameText(&s, &full); got != want {
+			t.Errorf("%q, other way round: %v, want %v", cut, got, want)
+		}
+	}
+}
