@@ -59,7 +59,7 @@ type Getter struct {
 // Store is one field that a setter writes.
 type Store struct {
 	// Arg is the number of the argument that is stored, from 1. It is 0 where
-	// Constant is added.
+	// Constant is stored or added.
 	Arg uint8
 	// From leads from that argument to what is stored: without Offsets it is
 	// the argument itself.
@@ -69,7 +69,7 @@ type Store struct {
 	Place Chain
 	// Adds says that the function adds to the field.
 	Adds bool
-	// Constant is what is added where Arg is 0.
+	// Constant is what is stored or added where Arg is 0.
 	Constant int64
 }
 
@@ -79,6 +79,21 @@ type Store struct {
 // places by a test is left out.
 type Setter struct {
 	Stores []Store // by argument, then by the order of the code
+}
+
+// Fixed gives the field in which a constant is stored, or to which one is
+// added, if there is just one such field.
+func (s *Setter) Fixed() (Chain, bool) {
+	var found []Chain
+	for _, st := range s.Stores {
+		if st.Arg == 0 {
+			found = append(found, st.Place)
+		}
+	}
+	if len(found) != 1 {
+		return Chain{}, false
+	}
+	return found[0], true
 }
 
 // Set gives the field that an argument is stored in: the first if there are

@@ -76,7 +76,7 @@ func TestSettersOfARM64AreDecoded(t *testing.T) {
 			f51300f9 f50302aa e203012a 61008052 e31f00f9 a5ffff97 608e40b9 1f100071 20020054 e31f40f9 749e02b9
 			e23f80d2 60104039 610040b9 619602b9 e10315aa 60620a39 60420291 7f660a39 6f714f94 60420291 31edf997
 			609202b9 60008052 608e00b9 f51340f9 f35341a9 fd7bc4a8 bf2303d5 c0035fd6`,
-			[]Store{set(1, load(4, 0x29c)),
+			[]Store{{Place: load(1, 0x299)}, {Place: load(4, 0x8c), Constant: 3}, set(1, load(4, 0x29c)),
 				{Arg: 3, From: load(4, 0), Place: load(4, 0x294)}, {Arg: 3, From: load(1, 4), Place: load(1, 0x298)}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -26,7 +26,7 @@ func DecodeSetter(machine elf.Machine, code Code, address uint64) (*Setter, erro
 	}
 	stores := f.agreed()
 	if len(stores) == 0 {
-		return nil, refuse("no argument is stored at one place")
+		return nil, refuse("nothing is stored at one place")
 	}
 	slices.SortStableFunc(stores, func(a, b Store) int { return cmp.Compare(a.Arg, b.Arg) })
 	return &Setter{Stores: stores}, nil
@@ -35,9 +35,12 @@ func DecodeSetter(machine elf.Machine, code Code, address uint64) (*Setter, erro
 // origin is what is stored and how: a chain from an argument, or a constant.
 type origin struct {
 	from  walk
-	added int64
+	fixed int64
 	adds  bool
 }
+
+// isConstant reports whether no argument is in it.
+func (o origin) isConstant() bool { return o.from == walk{} }
 
 // found gathers the distinct stores of all ways.
 type found struct {
@@ -61,7 +64,7 @@ func (f *found) addWay(w outcome) {
 		if !ok {
 			continue
 		}
-		s.first = !slices.Contains(seen, s.origin) && s.added == 0
+		s.first = !slices.Contains(seen, s.origin) && !(s.adds && s.isConstant())
 		seen = append(seen, s.origin)
 		i := slices.IndexFunc(f.stores, func(o foundStore) bool { return o.origin == s.origin && o.place == s.place })
 		if i < 0 {
@@ -88,7 +91,7 @@ func (f *found) agreed() []Store {
 	return out
 }
 
-// storeOf gives the store of an argument, or of a constant that is added, into
+// storeOf gives the store of an argument or of a constant, or its addition, into
 // the structure of the first argument.
 func storeOf(st stored) (foundStore, bool) {
 	v, place := st.value, st.place.walk
@@ -102,8 +105,11 @@ func storeOf(st stored) (foundStore, bool) {
 		f.store.Arg, f.store.From, f.store.Adds = v.addend, Chain{Size: place.size}, true
 	case v.kind == walked && v.sameWalk(place) && v.add != 0:
 		added := numberValue(v.add).signExtended(place.size, wholeRegister).add
-		f.origin = origin{added: added, adds: true}
+		f.origin = origin{fixed: added, adds: true}
 		f.store.Constant, f.store.Adds = added, true
+	case v.kind == constant:
+		f.origin = origin{fixed: v.add}
+		f.store.Constant = v.add
 	case v.kind == walked && v.walk.arg > 0 && v.add == 0:
 		f.origin = origin{from: v.walk}
 		f.store.Arg, f.store.From = v.walk.arg, v.chain()

@@ -40,6 +40,8 @@ func TestSettersOfX86AreDecoded(t *testing.T) {
 		{"adds one behind a pointer: thd_inc_row_count", `48 8b 87 a0 33 00 00 48 83 80 c8 02 00 00 01 c3`,
 			[]Store{{Place: load(8, 0x33a0, 0x2c8), Adds: true, Constant: 1}}},
 		{"takes one away from four bytes", `ff 4f 24 c3`, []Store{{Place: load(4, 0x24), Adds: true, Constant: -1}}},
+		{"stores a constant, with a frame pointer: Diagnostics_area::disable_status", `55 c7 87 24 02 00 00 04 00 00 00
+			48 89 e5 c9 c3`, []Store{{Place: load(4, 0x224), Constant: 4}}},
 		{"exchanges: thd_set_psi", `48 87 b7 88 2a 00 00 c3`, []Store{set(1, load(8, 0x2a88))}},
 		{"after a call, from saved registers", `55 48 89 e5 41 54 53 48 89 fb 41 89 f4
 			e8 00 00 00 00
@@ -82,20 +84,33 @@ func TestSetAndAddedTellFieldsApart(t *testing.T) {
 	if _, ok := s.Set(2); ok {
 		t.Error("an argument that is not stored has a field")
 	}
+	if _, ok := s.Fixed(); ok {
+		t.Error("no constant is stored, and it has a field")
+	}
+}
+
+func TestTheFieldOfAConstantIsTheOnlyOne(t *testing.T) {
+	s := Setter{Stores: []Store{{Place: load(4, 8), Constant: 4}, set(1, load(8, 16))}}
+	if place, ok := s.Fixed(); !ok || place.Offsets[0] != 8 {
+		t.Errorf("one constant: %+v, %v", place, ok)
+	}
+	s.Stores = append(s.Stores, Store{Place: load(4, 24), Constant: 1, Adds: true})
+	if place, ok := s.Fixed(); ok {
+		t.Errorf("two constants: %+v", place)
+	}
 }
 
 func TestWhatIsNoSetterOnX86IsRefusedWithTheReason(t *testing.T) {
 	for _, test := range []struct{ name, code, reason string }{
-		{"nothing is stored", `31 c0 c3`, "no argument is stored"},
-		{"a constant is stored", `48 c7 47 08 00 00 00 00 c3`, "no argument is stored"},
-		{"one of two fields by a flag", `f6 07 01 74 05 48 89 77 10 c3 48 89 77 18 c3`, "no argument is stored at one place"},
-		{"behind an index", `48 89 34 d7 c3`, "no argument is stored"},
+		{"nothing is stored", `31 c0 c3`, "nothing is stored"},
+		{"one of two fields by a flag", `f6 07 01 74 05 48 89 77 10 c3 48 89 77 18 c3`, "nothing is stored at one place"},
+		{"behind an index", `48 89 34 d7 c3`, "nothing is stored"},
 		{"behind an instruction that is not followed", `f3 0f 6f 07 48 89 77 10 c3`, "not followed"},
 		{"in the next function, behind a call that does not return", `41 54 53 48 89 fb 49 89 f4 e8 00 00 00 00
-			f3 0f 1e fa 4c 89 63 10 5b 41 5c c3`, "no argument is stored"},
+			f3 0f 1e fa 4c 89 63 10 5b 41 5c c3`, "nothing is stored"},
 		{"what a call may have changed on the stack", `55 53 48 89 fb 48 83 ec 18 48 89 74 24 08
-			48 8d 7c 24 08 e8 00 00 00 00 48 8b 44 24 08 48 89 43 10 c3`, "no argument is stored"},
-		{"in a register that the call has changed", `e8 00 00 00 00 48 89 77 10 c3`, "no argument is stored"},
+			48 8d 7c 24 08 e8 00 00 00 00 48 8b 44 24 08 48 89 43 10 c3`, "nothing is stored"},
+		{"in a register that the call has changed", `e8 00 00 00 00 48 89 77 10 c3`, "nothing is stored"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := refusal(t, test.code, elf.EM_X86_64, func(m elf.Machine, c Code, a uint64) error {
