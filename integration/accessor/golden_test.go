@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "rewrite the golden files from the binar
 // what it decodes to. Another build has other offsets: then only the functions
 // of the file are decoded, and must decode.
 func TestFunctionsOfRealServersDecode(t *testing.T) {
-	for _, server := range []string{"mysql-9.7", "mariadb-10.11", "mariadb-11.8"} {
+	for _, server := range []string{"mysql-5.6", "mysql-9.7", "mariadb-10.5", "mariadb-10.11", "mariadb-11.8"} {
 		t.Run(server, func(t *testing.T) {
 			b := openBinary(t, server)
 			path := filepath.Join("testdata", server+".golden")

@@ -36,33 +36,28 @@ func stockBinary() (string, error) {
 
 // dtraceDir finds what integration/servers/mariadb-dtrace.sh has built.
 func dtraceDir() (string, error) {
-	cache, err := CacheDir()
-	if err != nil {
-		return "", err
-	}
-	dir, err := filepath.EvalSymlinks(filepath.Join(cache, "mariadb-dtrace", "current"))
-	if errors.Is(err, os.ErrNotExist) {
-		return "", fmt.Errorf("%w: MariaDB with native USDT: run \"make mariadb-dtrace\"", ErrMissing)
-	}
-	if err != nil {
-		return "", fmt.Errorf("find MariaDB with native USDT: %w", err)
-	}
-	return dir, nil
+	return installed("mariadb-dtrace/current", "MariaDB with native USDT", "mariadb-dtrace")
 }
 
-// sidRoot finds a root file system that integration/servers/sid.sh has made. The
+// debianRoot finds a root file system that integration/servers/debian.sh has made,
+// by the release and the server.
+func debianRoot(tree string) (string, error) {
+	return installed(tree, tree+" of Debian", "debian-servers")
+}
+
+// installed finds what a target of make has put into a folder of the cache. The
 // path has no symbolic links: it becomes the prefix of paths that are compared.
-func sidRoot(name string) (string, error) {
+func installed(folder, what, target string) (string, error) {
 	cache, err := CacheDir()
 	if err != nil {
 		return "", err
 	}
-	dir, err := filepath.EvalSymlinks(filepath.Join(cache, "sid", name))
+	dir, err := filepath.EvalSymlinks(filepath.Join(cache, folder))
 	if errors.Is(err, os.ErrNotExist) {
-		return "", fmt.Errorf("%w: %s of Debian sid: run \"make sid-servers\"", ErrMissing, name)
+		return "", fmt.Errorf("%w: %s: run \"make %s\"", ErrMissing, what, target)
 	}
 	if err != nil {
-		return "", fmt.Errorf("find %s of Debian sid: %w", name, err)
+		return "", fmt.Errorf("find %s: %w", what, err)
 	}
 	return dir, nil
 }

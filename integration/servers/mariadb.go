@@ -43,11 +43,20 @@ func DTraceMariaDB(ctx context.Context, opts ...Option) (*Server, error) {
 	return StockMariaDB(ctx, append([]Option{withBinary, files}, opts...)...)
 }
 
-// MariaDB118 starts the server of Debian sid that "make sid-servers" installs, in
-// a container: mount and pid namespaces and a root file system of its own, the
+// MariaDB118 starts the server of Debian sid that "make debian-servers" installs,
+// in a container: mount and pid namespaces and a root file system of its own, the
 // host's network. Otherwise it is like StockMariaDB. Needs root and overlayfs.
 func MariaDB118(ctx context.Context, opts ...Option) (*Server, error) {
-	root, err := sidRoot("mariadb")
+	return containedMariaDB(ctx, "sid/mariadb", opts)
+}
+
+// MariaDB105 starts the server of Debian 11, otherwise like MariaDB118.
+func MariaDB105(ctx context.Context, opts ...Option) (*Server, error) {
+	return containedMariaDB(ctx, "bullseye/mariadb", opts)
+}
+
+func containedMariaDB(ctx context.Context, tree string, opts []Option) (*Server, error) {
+	root, err := debianRoot(tree)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // mysqlOwn turns off what would listen, and keeps the data directory small (the
@@ -15,12 +16,12 @@ import (
 // that only Debian's package mysql-server makes.
 var mysqlOwn = []string{"--mysqlx=OFF", "--secure-file-priv=NULL", "--innodb-redo-log-capacity=16M"}
 
-// MySQL starts the MySQL 9.7 of Debian sid that "make sid-servers" installs, in a
+// MySQL starts the MySQL 9.7 of Debian sid that "make debian-servers" installs, in a
 // container: mount and pid namespaces and a root file system of its own, the
 // host's network. It returns once the server accepts connections; the caller
 // owns it and must call Stop. Needs root and overlayfs.
 func MySQL(ctx context.Context, opts ...Option) (*Server, error) {
-	root, err := sidRoot("mysql")
+	root, err := debianRoot("sid/mysql")
 	if err != nil {
 		return nil, err
 	}
@@ -31,6 +32,50 @@ func MySQL(ctx context.Context, opts ...Option) (*Server, error) {
 		return mysqlInstall(ctx, in, p.binary, data)
 	}
 	return start(ctx, p, opts)
+}
+
+// mysql56Own keeps the data directory small, and takes the messages from where the
+// build expects none.
+func mysql56Own(dir string) []string {
+	return []string{
+		"--basedir=" + dir, "--lc-messages-dir=" + filepath.Join(dir, "share"),
+		"--character-sets-dir=" + filepath.Join(dir, "share", "charsets"), "--innodb-log-file-size=16M",
+	}
+}
+
+// MySQL56 starts the MySQL 5.6 that "make mysql-old" installs, on the host.
+// Otherwise it is like MySQL.
+func MySQL56(ctx context.Context, opts ...Option) (*Server, error) {
+	dir, err := installed("mysql-5.6", "MySQL 5.6", "mysql-old")
+	if err != nil {
+		return nil, err
+	}
+	own := mysql56Own(dir)
+	p := mysqlFamily("mysql", filepath.Join(dir, "mysqld"), "")
+	p.recipe = fmt.Sprint(accounts, own)
+	p.args = func(s *Server) []string { return append(familyArgs(s), own...) }
+	p.install = func(ctx context.Context, in box, data string) error {
+		if err := copyTree(ctx, filepath.Join(dir, "data"), data); err != nil {
+			return err
+		}
+		if err := bootstrap(ctx, in, p.binary, data, own); err != nil {
+			return err
+		}
+		return forgetUUID(data)
+	}
+	return start(ctx, p, opts)
+}
+
+// bootstrap makes the accounts by the mode that is for making system tables: it
+// reads statements, and has no network.
+func bootstrap(ctx context.Context, in box, binary, data string, own []string) error {
+	args := append([]string{"--no-defaults", "--bootstrap", "--datadir=" + data, "--tmpdir=" + in.dir}, own...)
+	cmd := in.command(ctx, binary, append(args, asRoot()...)...)
+	cmd.Stdin = strings.NewReader(accounts)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("run mysqld --bootstrap: %w: %s", err, bytes.TrimSpace(out))
+	}
+	return nil
 }
 
 func mysqlInstall(ctx context.Context, in box, binary, data string) error {
@@ -46,8 +91,12 @@ func mysqlInstall(ctx context.Context, in box, binary, data string) error {
 	if out, err := in.command(ctx, binary, args...).CombinedOutput(); err != nil {
 		return fmt.Errorf("run mysqld --initialize-insecure: %w: %s", err, bytes.TrimSpace(out))
 	}
-	// It holds the server's UUID, which is made anew where it is missing: each copy
-	// of the directory is a server of its own.
+	return forgetUUID(data)
+}
+
+// forgetUUID removes the file of the server's UUID, which is made anew where it is
+// missing: each copy of the directory is a server of its own.
+func forgetUUID(data string) error {
 	if err := os.Remove(filepath.Join(data, "auto.cnf")); err != nil {
 		return fmt.Errorf("forget the server's UUID: %w", err)
 	}

@@ -1,13 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Install the servers that Debian 12 does not have, from Debian sid: MySQL 9.7
-# and MariaDB 11.8.
+# Install the servers that Debian 12 does not have, from older and newer releases
+# of Debian.
 #
 # Their packages conflict with each other and with the system's, so each goes
-# into a root file system of its own,
+# into a root file system of its own, such as
 #   ${XDG_CACHE_HOME:-~/.cache}/spanbridge/sid/mysql/
-#   ${XDG_CACHE_HOME:-~/.cache}/spanbridge/sid/mariadb/
 # made by debootstrap, of which the Go package servers makes containers. A tree
 # is built aside and moved into place when it is whole. One that is there, with
 # its packages in the expected versions, is left as it is: that needs no network.
@@ -15,25 +14,34 @@
 # files and enters the tree.
 set -euo pipefail
 
-cache="${XDG_CACHE_HOME:-$HOME/.cache}/spanbridge/sid"
+cache="${XDG_CACHE_HOME:-$HOME/.cache}/spanbridge"
 # MariaDB's Debian package carries the symbol table of its stripped server.
 symbols=usr/share/doc/mariadb-server/mariadbd.sym.gz
 
-say() { echo "sid-servers: $*" >&2; }
+say() { echo "debian-servers: $*" >&2; }
+
+# trees are all that there are, those of a release one after the other.
+trees=(sid/mysql sid/mariadb sid/postgresql trixie/postgresql bullseye/mariadb bullseye/postgresql)
 
 # packages lists what a tree is for: the server first.
 packages() {
 	case "$1" in
-	mysql) echo mysql-server-core mysql-client-core ;;
-	mariadb) echo mariadb-server-core mariadb-client-core ;;
+	sid/mysql) echo mysql-server-core mysql-client-core ;;
+	sid/mariadb) echo mariadb-server-core mariadb-client-core ;;
+	bullseye/mariadb) echo mariadb-server-core-10.5 mariadb-client-core-10.5 ;;
+	*/postgresql) echo "postgresql-$(series "$1")" ;;
 	esac
 }
 
 # series is the version that the tests were written for.
 series() {
 	case "$1" in
-	mysql) echo 9.7 ;;
-	mariadb) echo 11.8 ;;
+	sid/mysql) echo 9.7 ;;
+	sid/mariadb) echo 11.8 ;;
+	sid/postgresql) echo 18 ;;
+	trixie/postgresql) echo 17 ;;
+	bullseye/mariadb) echo 10.5 ;;
+	bullseye/postgresql) echo 13 ;;
 	esac
 }
 
@@ -55,7 +63,7 @@ whole() {
 		[[ "$(version "$tree" "$p")" == "$(series "$name")."* ]] || return 1
 	done
 	[ -s "$tree/etc/hosts" ] || return 1
-	[ "$name" != mariadb ] || [ -s "$tree/$symbols" ]
+	[ "$name" != sid/mariadb ] || [ -s "$tree/$symbols" ]
 }
 
 # archive is the Debian mirror that the system's own packages come from.
@@ -71,19 +79,25 @@ archive() {
 # so that apt need not fetch them again: which it would refuse to do from a mirror
 # that is older than the date in its Release file.
 make_base() {
-	local uri
+	local release="$1" base="$2" uri
 	uri="$(archive)"
-	say "making a base system of sid from $uri"
-	debootstrap --variant=minbase sid "$work/base" "$uri" >"$work/debootstrap.log" 2>&1 ||
-		{ tail -20 "$work/debootstrap.log" >&2; return 1; }
-	in_tree "$work/base" apt-get clean
+	say "making a base system of $release from $uri"
+	debootstrap --variant=minbase "$release" "$base" "$uri" >"$base.log" 2>&1 ||
+		{ tail -20 "$base.log" >&2; return 1; }
+	in_tree "$base" apt-get clean
+	umount "$base/proc"
 	# Which container runtimes provide, and servers look up their clients in.
-	echo "127.0.0.1 localhost" >"$work/base/etc/hosts"
+	echo "127.0.0.1 localhost" >"$base/etc/hosts"
+	# The tests make clusters of their own.
+	mkdir -p "$base/etc/postgresql-common/createcluster.d"
+	echo "create_main_cluster = false" >"$base/etc/postgresql-common/createcluster.d/none.conf"
 }
 
+# in_tree runs a command in a tree, with the /proc that packages of systemd's ask for.
 in_tree() {
 	local tree="$1"
 	shift
+	mountpoint -q "$tree/proc" || mount -t proc proc "$tree/proc"
 	chroot "$tree" env DEBIAN_FRONTEND=noninteractive LC_ALL=C "$@"
 }
 
@@ -97,21 +111,24 @@ add_symbols() {
 }
 
 make_tree() {
-	local name="$1" tree="$work/$1" have
+	local name="$1" base="$work/${1%/*}" tree="$work/${1/\//-}" have
+	[ -e "$base" ] || make_base "${name%/*}" "$base"
 	say "installing $(packages "$name")"
-	cp -a --reflink=auto "$work/base" "$tree"
+	cp -a --reflink=auto "$base" "$tree"
 	# shellcheck disable=SC2046 # one argument a package
-	in_tree "$tree" apt-get install -y -qq --no-install-recommends $(packages "$name") >"$work/$name.log" 2>&1 ||
-		{ tail -20 "$work/$name.log" >&2; return 1; }
-	[ "$name" != mariadb ] || add_symbols "$tree"
+	in_tree "$tree" apt-get install -y -qq --no-install-recommends $(packages "$name") >"$tree.log" 2>&1 ||
+		{ tail -20 "$tree.log" >&2; return 1; }
+	[ "$name" != sid/mariadb ] || add_symbols "$tree"
 	in_tree "$tree" apt-get clean
+	umount "$tree/proc"
 	rm -rf "$tree"/var/lib/apt/lists/* "$tree"/usr/share/{man,locale}/*
 	if ! whole "$tree" "$name"; then
 		have="$(version "$tree" "$(packages "$name" | cut -d' ' -f1)")"
-		say "sid now has $name ${have:-without a version}, the tests need $(series "$name")"
+		say "$name is now ${have:-without a version}, the tests need $(series "$name")"
 		return 1
 	fi
 	rm -rf "${cache:?}/$name"
+	mkdir -p "$cache/${name%/*}"
 	mv "$tree" "$cache/$name"
 	say "installed $cache/$name ($(version "$cache/$name" "$(packages "$name" | cut -d' ' -f1)"))"
 }
@@ -122,19 +139,16 @@ if [ "${1:-}" != inside ]; then
 	exec unshare --mount -- "${BASH_SOURCE[0]}" inside
 fi
 mkdir -p "$cache"
-exec 9>"$cache/lock"
+exec 9>"$cache/debian.lock"
 flock 9
-missing=()
-for name in mysql mariadb; do
+rm -rf "$cache"/debian.*.work
+work=
+for name in "${trees[@]}"; do
 	if whole "$cache/$name" "$name"; then
 		say "$cache/$name is up to date"
-	else
-		missing+=("$name")
+		continue
 	fi
+	[ -n "$work" ] || work="$(mktemp -d "$cache/debian.XXXXXX.work")" # kept on failure: its logs tell why
+	make_tree "$name"
 done
-[ ${#missing[@]} -gt 0 ] || exit 0
-rm -rf "$cache"/work.*
-work="$(mktemp -d "$cache/work.XXXXXX")" # kept on failure: its logs tell why
-make_base
-for name in "${missing[@]}"; do make_tree "$name"; done
-rm -rf "$work"
+[ -z "$work" ] || rm -rf "$work"
