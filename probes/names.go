@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"slices"
 
 	"github.com/spanbridge/spanbridge/bridge/sqltext"
 	"github.com/spanbridge/spanbridge/probes/catalog"
@@ -29,19 +30,23 @@ func readNames(p *process, exe *binary, table *catalog.NameTable) (map[uint64]st
 	}
 	defer memory.Close()
 	names := make(map[uint64]string)
+	var variables []symbols.Symbol
 	err = exe.symbols.Variables(func(y symbols.Symbol) bool {
-		if !fits(table.Variables, y.Name) {
-			return true
+		if fits(table.Variables, y.Name) {
+			variables = append(variables, y)
 		}
-		for i := range structures(y.Size, table) {
-			if number, name, ok := readName(memory, bias+y.Address+i*uint64(table.Size), table); ok {
-				names[number] = name
-			}
-		}
-		return len(names) < maxNames
+		return len(variables) < maxNames
 	})
 	if err != nil {
 		return nil, err
+	}
+	size := structureSize(table.Sizes, variables)
+	for _, y := range variables {
+		for i := range structures(y.Size, size) {
+			if number, name, ok := readName(memory, bias+y.Address+i*size, table); ok && len(names) < maxNames {
+				names[number] = name
+			}
+		}
 	}
 	if len(names) == 0 {
 		return nil, fmt.Errorf("no variable %s holds a name", table.Variables)
@@ -58,12 +63,22 @@ func fits(patterns []string, name string) bool {
 	return false
 }
 
-// structures returns how many of them a variable of that many bytes is.
-func structures(size uint64, table *catalog.NameTable) uint64 {
-	if table.Size == 0 {
+// structureSize returns which of the sizes a variable has, 0 for none.
+func structureSize(sizes []int, variables []symbols.Symbol) uint64 {
+	for _, size := range sizes {
+		if slices.ContainsFunc(variables, func(y symbols.Symbol) bool { return y.Size == uint64(size) }) {
+			return uint64(size)
+		}
+	}
+	return 0
+}
+
+// structures returns how many of them a variable is.
+func structures(variable, structure uint64) uint64 {
+	if structure == 0 {
 		return 1
 	}
-	return min(max(size/uint64(table.Size), 1), maxNames)
+	return min(max(variable/structure, 1), maxNames)
 }
 
 // readName reads one structure. One without a number has not been registered

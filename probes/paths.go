@@ -214,19 +214,32 @@ func (l *leads) decodeSetter(way *catalog.Way, address uint64) (*lead, error) {
 	return &lead{chain: place}, nil
 }
 
-// storedBy takes the first field in which a setter stores an argument.
+// storedBy takes the field in which a setter stores a constant, or the first in
+// which it stores an argument.
 func storedBy(setter *accessor.Setter, way *catalog.Way) (*lead, error) {
-	for _, st := range setter.Stores {
-		if int(st.Arg) != way.Argument || st.Arg == 0 {
-			continue
-		}
-		place := st.Place
-		if way.Address && way.Take == 0 {
-			place = placeOf(place)
-		}
-		return &lead{chain: place}, nil
+	place, ok := fieldOf(setter, way)
+	switch {
+	case !ok && way.Constant:
+		return nil, errors.New("it does not store one constant")
+	case !ok:
+		return nil, fmt.Errorf("argument %d is not stored", way.Argument)
 	}
-	return nil, fmt.Errorf("argument %d is not stored", way.Argument)
+	if way.Address && way.Take == 0 {
+		place = placeOf(place)
+	}
+	return &lead{chain: place}, nil
+}
+
+func fieldOf(setter *accessor.Setter, way *catalog.Way) (place accessor.Chain, ok bool) {
+	if way.Constant {
+		return setter.Fixed()
+	}
+	for _, st := range setter.Stores {
+		if int(st.Arg) == way.Argument && st.Arg != 0 {
+			return st.Place, true
+		}
+	}
+	return accessor.Chain{}, false
 }
 
 // placeOf leads to where the last load of a chain reads.

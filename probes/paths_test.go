@@ -66,6 +66,7 @@ var server = map[string]string{
 	"failed":   "48 8b 87 a0 33 00 00 83 b8 8c 00 00 00 03 0f 94 c0 c3",                   // [[p+0x33a0]+0x8c] == 3
 	"beyond":   "48 8b 87 a0 33 00 00 83 b8 8c 00 00 00 03 0f 97 c0 c3",                   // the same, above 3
 	"fail":     "89 b7 9c 02 00 00 c3",                                                    // mov %esi,0x29c(%rdi)
+	"disable":  "c7 87 24 02 00 00 04 00 00 00 c3",                                        // movl $4,0x224(%rdi)
 	"database": "48 8b 47 68 48 8b 80 58 05 00 00 c3",                                     // [[p+0x68]+0x558]
 	"member":   "48 8d 87 a0 00 00 00 c3",                                                 // lea 0xa0(%rdi),%rax
 	"behind":   "48 8b 87 e0 62 00 00 48 83 c0 1a c3",                                     // [p+0x62e0]+0x1a
@@ -109,6 +110,7 @@ func TestPathsLeadThroughTheFunctionsOfAProgram(t *testing.T) {
 		{"a setter behind it", "  a: {of: session, predicate: failed, take: 1}\n  x: {of: a, setter: fail, argument: 1}",
 			lead{chain: chain(4, 0x33a0, 0x29c)}},
 		{"the place of a field", "  x: {of: session, setter: fail, argument: 1, address: true}", lead{chain: accessor.Chain{Add: 0x29c, Size: 8}}},
+		{"the field of a constant", "  x: {of: session, setter: disable, constant: true}", lead{chain: chain(4, 0x224)}},
 		{"the way behind a load", "  x: {of: session, getter: database, skip: 1}", lead{chain: chain(8, 0x558)}},
 		{"the address of a member", "  x: {of: session, getter: member}", lead{chain: accessor.Chain{Add: 0xa0, Size: 8}}},
 		{"a load from a member", "  a: {of: session, getter: member}\n  x: {of: a, getter: name, result: 1}", lead{chain: chain(8, 0xa8)}},
@@ -140,6 +142,7 @@ func TestPathsThatLeadNowhereSayWhy(t *testing.T) {
 		{"every way", "  x: [{of: session, getter: gone}, {of: session, setter: id, argument: 1}]", "gone is not exported, id: "},
 		{"a second value that is not there", "  x: {of: session, getter: account, out: true, result: 1}", "account: it gives 1 values"},
 		{"an argument that is not stored", "  x: {of: session, setter: fail, argument: 2}", "fail: argument 2 is not stored"},
+		{"a constant that is not stored", "  x: {of: session, setter: fail, constant: true}", "fail: it does not store one constant"},
 		{"a comparison with more than one number", "  x: {of: session, predicate: beyond}", "beyond: its comparison is not with one number"},
 		{"more loads than there are", "  x: {of: session, getter: id, take: 2}", "id: it loads 1 times only"},
 		{"nothing that is left", "  x: {of: session, getter: id, skip: 1}", "id: it loads 1 times only"},

@@ -31,14 +31,23 @@ func keepAccounts(t *testing.T, c client) {
 	})
 }
 
+// topLevel is the condition by which Performance Schema tells statements from those
+// inside them. MySQL 5.6 does not have these.
+func topLevel(dialect string) string {
+	if dialect == mysql56Dialect {
+		return ""
+	}
+	return "AND NESTING_EVENT_LEVEL = 0"
+}
+
 // readAccounts returns a connection's top-level statements in their order.
-func readAccounts(ctx context.Context, c *mysqlClient, connection int64) (list []*account, err error) {
+func readAccounts(ctx context.Context, c *mysqlClient, connection int64, topLevel string) (list []*account, err error) {
 	const query = `SELECT EVENT_NAME, COALESCE(SQL_TEXT, ''), MYSQL_ERRNO, COALESCE(RETURNED_SQLSTATE, ''),
 		COALESCE(CURRENT_SCHEMA, ''), ROWS_SENT, ROWS_AFFECTED, ROWS_EXAMINED
 		FROM performance_schema.events_statements_history_long
 		JOIN performance_schema.threads USING (THREAD_ID)
-		WHERE PROCESSLIST_ID = %d AND NESTING_EVENT_LEVEL = 0 ORDER BY EVENT_ID`
-	err = c.query(ctx, fmt.Sprintf(query, connection), func(row []driver.Value) {
+		WHERE PROCESSLIST_ID = %d %s ORDER BY EVENT_ID`
+	err = c.query(ctx, fmt.Sprintf(query, connection, topLevel), func(row []driver.Value) {
 		a := &account{
 			event: asText(row[0]), text: asText(row[1]), number: asInt(row[2]), sqlstate: asText(row[3]),
 			database: asText(row[4]), sent: asInt(row[5]), affected: asInt(row[6]), examined: asInt(row[7]),
@@ -63,14 +72,14 @@ func asText(v driver.Value) string {
 
 // addAccounts gives each statement what Performance Schema says of it, and holds
 // that against what the client was told.
-func addAccounts(t *testing.T, c client, all []*statement) {
+func addAccounts(t *testing.T, c client, dialect string, all []*statement) {
 	t.Helper()
 	byConnection := make(map[int64][]*statement)
 	for _, s := range all {
 		byConnection[s.connection] = append(byConnection[s.connection], s)
 	}
 	for connection, sent := range byConnection {
-		accounts, err := readAccounts(t.Context(), c.(*mysqlClient), connection)
+		accounts, err := readAccounts(t.Context(), c.(*mysqlClient), connection, topLevel(dialect))
 		if err != nil {
 			t.Fatal(err)
 		}

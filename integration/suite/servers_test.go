@@ -16,6 +16,7 @@ import (
 
 // starters start the servers that expected.yaml names.
 var starters = map[string]func(context.Context, ...servers.Option) (*servers.Server, error){
+	"mysql 5.6":               servers.MySQL56,
 	"mysql 9.7":               servers.MySQL,
 	"mariadb 10.11":           servers.StockMariaDB,
 	"mariadb 10.11 plugin":    startWithPlugin,
@@ -35,6 +36,11 @@ func startWithPlugin(ctx context.Context, options ...servers.Option) (*servers.S
 // options make a server able to run the suite and to tell the truth.
 var options = map[string][]string{
 	mysqlDialect: {"--local-infile=1", "--skip-name-resolve"},
+	mysql56Dialect: {
+		"--local-infile=1", "--skip-name-resolve", "--log-bin=suite", "--server-id=1",
+		"--sql-mode=STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION", "--innodb-stats-persistent=OFF",
+		"--performance-schema-events-statements-history-long-size=2000",
+	},
 	mariadbDialect: {
 		"--local-infile=1", "--skip-name-resolve", "--log-bin=suite", "--performance-schema=ON",
 		"--performance-schema-events-statements-history-long-size=2000",

@@ -22,7 +22,7 @@ func TestEachTierTellsOfEveryStatementWhatTheTableSays(t *testing.T) {
 			var sent []*statement
 			spans := watch(t, sc.server, tier.Flags, func() { sent = run(t, s, tier.Dialect, clients, observer) })
 			if tier.Dialect != postgresqlDialect {
-				addAccounts(t, observer, sent)
+				addAccounts(t, observer, tier.Dialect, sent)
 			}
 			judge(t, e, sc, sent, spans)
 		})

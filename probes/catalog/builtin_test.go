@@ -73,8 +73,8 @@ func outline(p *Profile) string {
 		p.Service, p.Match.Exports, p.Match.Lacks)
 	for _, path := range p.Paths {
 		for _, w := range path.Ways {
-			fmt.Fprintf(&b, "path %s of %s by %v %s%s%s%s%s argument=%d result=%d out=%v address=%v take=%d skip=%d\n", path.Name, w.Of,
-				w.functions(), w.Getter, w.Predicate, w.Setter, w.Call, w.In, w.Argument, w.Result, w.Out, w.Address, w.Take, w.Skip)
+			fmt.Fprintf(&b, "path %s of %s by %v %s%s%s%s%s argument=%d constant=%v result=%d out=%v address=%v take=%d skip=%d\n", path.Name, w.Of,
+				w.functions(), w.Getter, w.Predicate, w.Setter, w.Call, w.In, w.Argument, w.Constant, w.Result, w.Out, w.Address, w.Take, w.Skip)
 		}
 	}
 	for _, op := range p.Operations {
@@ -82,7 +82,7 @@ func outline(p *Profile) string {
 		fmt.Fprintf(&b, "  sequence=%v shields=%v names=%v phases=%q executes=%v prepares=%v resets=%v keep=%q\n", op.Sequence, op.Shields,
 			op.Names, op.Phases, op.Executes, op.Prepares, op.Resets, op.Keep)
 		if n := op.NamesFrom; n != nil {
-			fmt.Fprintf(&b, "  names from %q number at %d name at %d\n", n.Variables, n.Number, n.Name)
+			fmt.Fprintf(&b, "  names from %q of %d number at %d name at %d\n", n.Variables, n.Sizes, n.Number, n.Name)
 		}
 		b.WriteString("  roles:")
 		for _, r := range op.Roles.all() {

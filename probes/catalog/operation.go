@@ -96,8 +96,8 @@ type NameTable struct {
 
 	// Patterns for the names of the variables, with * for any part.
 	Variables []string `yaml:"variables" jsonschema:"required,minItems=1,maxItems=16" form:"pattern"`
-	// Bytes of one structure: a larger variable is an array of them. Without it, every variable is one structure.
-	Size int `yaml:"size" jsonschema:"minimum=0,maximum=4096"`
+	// Bytes of one structure in the versions of the program, of which that holds which a variable has: a larger variable is an array of them. Without it, every variable is one structure.
+	Sizes []int `yaml:"sizes" jsonschema:"minimum=1,maximum=4096,maxItems=8"`
 	// Offset of the number in the structure, which is a u32.
 	Number int `yaml:"number" jsonschema:"minimum=0,maximum=4096"`
 	// Offset of the pointer to the name, which ends with a NUL.

@@ -58,6 +58,8 @@ type Way struct {
 	Call string `yaml:"call" form:"symbol"`
 	// Number of the argument of a setter or a call, from 0.
 	Argument int `yaml:"argument" jsonschema:"minimum=0,maximum=5"`
+	// Of a setter: the field is the one in which it stores a constant, or to which it adds one; instead of argument.
+	Constant bool `yaml:"constant"`
 	// Of a setter or a call: the value is the place of the field, such as that of an array inside the structure, not what it holds.
 	Address bool `yaml:"address"`
 	// Only the first so many loads of what the function does: where a structure is on the way to the field.

@@ -71,8 +71,12 @@ func (o *Operation) capturesType(t Type) bool {
 
 // names checks that what is named is carried.
 func (v *validator) names(op *Operation) {
-	if t := op.NamesFrom; t != nil && t.Size != 0 && t.Size < max(t.Number+4, t.Name+8) && !v.broken(op.At.Path) {
-		v.add(t.At.at("size", "a structure of %d bytes has no room for its number and the pointer to its name", t.Size))
+	if t := op.NamesFrom; t != nil && !v.broken(op.At.Path) {
+		for _, size := range t.Sizes {
+			if size < max(t.Number+4, t.Name+8) {
+				v.add(t.At.at("sizes", "a structure of %d bytes has no room for its number and the pointer to its name", size))
+			}
+		}
 	}
 	if !op.Inline() || v.broken(op.At.Path) ||
 		slices.ContainsFunc(op.captures(), func(c *Capture) bool { return c.Type.Integer() }) {

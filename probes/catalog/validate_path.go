@@ -50,9 +50,11 @@ func (v *validator) way(w *Way) {
 	}
 	stores := w.Setter != "" || w.In != ""
 	switch {
-	case stores && !w.At.has("argument"):
+	case w.Constant && w.At.has("argument"):
+		v.add(w.At.at("constant", "either argument or constant"))
+	case stores && !w.Constant && !w.At.has("argument"):
 		v.add(w.At.Fault("a %s needs argument: of which argument it is", noun(given[0])))
-	case w.Setter != "" && w.Argument == 0 && !v.broken(join(w.At.Path, "argument")):
+	case w.Setter != "" && !w.Constant && w.Argument == 0 && !v.broken(join(w.At.Path, "argument")):
 		v.add(w.At.at("argument", "argument 0 is what the way begins with; want one that is stored"))
 	}
 	if w.Take > 0 && w.Skip > 0 {
@@ -70,7 +72,7 @@ func (v *validator) onlyWith(w *Way, kind string) {
 		kinds []string
 	}{
 		{"result", []string{"getter"}}, {"out", []string{"getter"}}, {"address", []string{"setter", "in"}},
-		{"argument", []string{"setter", "in"}}, {"call", []string{"in"}},
+		{"argument", []string{"setter", "in"}}, {"constant", []string{"setter"}}, {"call", []string{"in"}},
 		{"take", []string{"getter", "predicate", "setter", "in"}}, {"skip", []string{"getter", "predicate", "setter", "in"}},
 	} {
 		if w.At.has(rule.key) && !slices.Contains(rule.kinds, kind) {
