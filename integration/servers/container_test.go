@@ -22,6 +22,7 @@ var contained = []struct {
 }{
 	{"mysql", "9.7.", servers.MySQL},
 	{"mariadb", "11.8.", servers.MariaDB118},
+	{"mariadb of Debian 11", "10.5.", servers.MariaDB105},
 }
 
 func TestContainedServersServeFromNamespacesOfTheirOwn(t *testing.T) {

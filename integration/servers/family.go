@@ -3,10 +3,13 @@
 package servers
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -18,14 +21,6 @@ GRANT ALL PRIVILEGES ON *.* TO '` + User + `'@'localhost' WITH GRANT OPTION;
 CREATE USER '` + User + `'@'127.0.0.1' IDENTIFIED BY '` + Password + `';
 GRANT ALL PRIVILEGES ON *.* TO '` + User + `'@'127.0.0.1' WITH GRANT OPTION;
 `
-
-func writeAccounts(dir string) (path string, err error) {
-	path = filepath.Join(dir, "accounts.sql")
-	if err := os.WriteFile(path, []byte(accounts), 0o600); err != nil {
-		return "", fmt.Errorf("write the accounts: %w", err)
-	}
-	return path, nil
-}
 
 // mysqlFamily has what MySQL and MariaDB have in common.
 func mysqlFamily(name, binary, root string) *product {
@@ -39,6 +34,18 @@ func mysqlFamily(name, binary, root string) *product {
 		},
 		ready: func(s *Server) error { return greets(s.Socket) },
 	}
+}
+
+// bootstrap makes the accounts by the mode that is for making system tables: it
+// reads statements, and has no network.
+func bootstrap(ctx context.Context, in box, binary, data string, own []string) error {
+	args := append([]string{"--no-defaults", "--bootstrap", "--datadir=" + data, "--tmpdir=" + in.dir}, own...)
+	cmd := in.command(ctx, binary, append(args, asRoot()...)...)
+	cmd.Stdin = strings.NewReader(accounts)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("run %s --bootstrap: %w: %s", binary, err, bytes.TrimSpace(out))
+	}
+	return nil
 }
 
 func familyArgs(s *Server) []string {

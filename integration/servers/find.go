@@ -9,7 +9,9 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -60,6 +62,22 @@ func installed(folder, what, target string) (string, error) {
 		return "", fmt.Errorf("find %s: %w", what, err)
 	}
 	return dir, nil
+}
+
+// accountIn finds an account of a root file system.
+func accountIn(root, name string) (*user.User, error) {
+	file := filepath.Join(root, "etc/passwd")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("find whom to run as: %w", err)
+	}
+	const nameField, uidField, gidField = 0, 2, 3 // passwd(5)
+	for line := range strings.Lines(string(text)) {
+		if f := strings.Split(line, ":"); len(f) > gidField && f[nameField] == name {
+			return &user.User{Username: name, Uid: f[uidField], Gid: f[gidField]}, nil
+		}
+	}
+	return nil, fmt.Errorf("find whom to run as: %s has no %s", file, name)
 }
 
 // greets connects to a socket and reads the start of the server's greeting: a

@@ -68,9 +68,12 @@ func containedMariaDB(ctx context.Context, tree string, opts []Option) (*Server,
 func mariadb(binary, tool, root string) *product {
 	p := mysqlFamily("mariadb", binary, root)
 	p.args = mariadbArgs
-	p.recipe = accounts + innodbLogFileSize
+	p.recipe = accounts + innodbLogFileSize + "bootstrap"
 	p.install = func(ctx context.Context, in box, data string) error {
-		return mariadbInstall(ctx, in, tool, data)
+		if err := mariadbInstall(ctx, in, tool, data); err != nil {
+			return err
+		}
+		return bootstrap(ctx, in, binary, data, []string{innodbLogFileSize})
 	}
 	return p
 }
@@ -85,13 +88,8 @@ func mariadbArgs(s *Server) []string {
 }
 
 func mariadbInstall(ctx context.Context, in box, tool, data string) error {
-	sql, err := writeAccounts(in.dir)
-	if err != nil {
-		return err
-	}
 	args := []string{
-		"--no-defaults", "--datadir=" + data, "--tmpdir=" + in.dir, "--extra-file=" + sql,
-		innodbLogFileSize, "--auth-root-authentication-method=normal", "--skip-test-db",
+		"--no-defaults", "--datadir=" + data, "--tmpdir=" + in.dir, innodbLogFileSize, "--auth-root-authentication-method=normal", "--skip-test-db",
 	}
 	args = append(args, asRoot()...)
 	out, err := in.command(ctx, tool, args...).CombinedOutput()

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 )
 
 // mysqlOwn turns off what would listen, and keeps the data directory small (the
@@ -66,18 +65,6 @@ func MySQL56(ctx context.Context, opts ...Option) (*Server, error) {
 	return start(ctx, p, opts)
 }
 
-// bootstrap makes the accounts by the mode that is for making system tables: it
-// reads statements, and has no network.
-func bootstrap(ctx context.Context, in box, binary, data string, own []string) error {
-	args := append([]string{"--no-defaults", "--bootstrap", "--datadir=" + data, "--tmpdir=" + in.dir}, own...)
-	cmd := in.command(ctx, binary, append(args, asRoot()...)...)
-	cmd.Stdin = strings.NewReader(accounts)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("run mysqld --bootstrap: %w: %s", err, bytes.TrimSpace(out))
-	}
-	return nil
-}
-
 func mysqlInstall(ctx context.Context, in box, binary, data string) error {
 	sql, err := writeAccounts(in.dir)
 	if err != nil {
@@ -92,6 +79,14 @@ func mysqlInstall(ctx context.Context, in box, binary, data string) error {
 		return fmt.Errorf("run mysqld --initialize-insecure: %w: %s", err, bytes.TrimSpace(out))
 	}
 	return forgetUUID(data)
+}
+
+func writeAccounts(dir string) (path string, err error) {
+	path = filepath.Join(dir, "accounts.sql")
+	if err := os.WriteFile(path, []byte(accounts), 0o600); err != nil {
+		return "", fmt.Errorf("write the accounts: %w", err)
+	}
+	return path, nil
 }
 
 // forgetUUID removes the file of the server's UUID, which is made anew where it is

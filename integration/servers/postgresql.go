@@ -4,6 +4,7 @@ package servers
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,9 +16,6 @@ import (
 	"strings"
 	"syscall"
 )
-
-// postgresqlBin is where Debian 12's package postgresql-15 keeps its programs.
-const postgresqlBin = "/usr/lib/postgresql/15/bin"
 
 // postgresqlInit makes a cluster whose only role is User: with a password by TCP,
 // without one by the Unix socket.
@@ -32,22 +30,9 @@ var postgresqlInit = []string{
 // takes as the host. Because the server refuses to run as root, root's runs as
 // the user postgres, whom the package makes.
 func PostgreSQL(ctx context.Context, opts ...Option) (*Server, error) {
-	binary := filepath.Join(postgresqlBin, "postgres")
-	if _, err := os.Stat(binary); err != nil {
-		return nil, fmt.Errorf("%w: %s: apt-get install postgresql-15", ErrMissing, binary)
-	}
-	p := &product{
-		name: "postgresql", binary: binary, driver: "pgx",
-		versionArgs: []string{"--version"},
-		recipe:      strings.Join(postgresqlInit, " ") + Password + Database,
-		shutdown:    syscall.SIGINT, // fast; SIGTERM waits for the clients
-		install:     postgresqlInstall,
-		args:        postgresqlArgs,
-		socket:      func(port int) string { return ".s.PGSQL." + strconv.Itoa(port) },
-		dsn: func(port int) string {
-			return fmt.Sprintf("postgres://%s:%s@%s/%s?sslmode=disable", User, Password, address(port), Database)
-		},
-		ready: postmasterReady,
+	p := postgresql("", "15")
+	if _, err := os.Stat(p.binary); err != nil {
+		return nil, fmt.Errorf("%w: %s: apt-get install postgresql-15", ErrMissing, p.binary)
 	}
 	if os.Geteuid() == 0 {
 		var err error
@@ -58,6 +43,54 @@ func PostgreSQL(ctx context.Context, opts ...Option) (*Server, error) {
 	return start(ctx, p, opts)
 }
 
+// PostgreSQL13 starts the server of Debian 11 that "make debian-servers" installs,
+// in a container, otherwise like PostgreSQL. Needs root and overlayfs.
+func PostgreSQL13(ctx context.Context, opts ...Option) (*Server, error) {
+	return containedPostgreSQL(ctx, "bullseye", "13", opts)
+}
+
+// PostgreSQL17 starts the server of Debian 13, otherwise like PostgreSQL13.
+func PostgreSQL17(ctx context.Context, opts ...Option) (*Server, error) {
+	return containedPostgreSQL(ctx, "trixie", "17", opts)
+}
+
+// PostgreSQL18 starts the server of Debian sid, otherwise like PostgreSQL13.
+func PostgreSQL18(ctx context.Context, opts ...Option) (*Server, error) {
+	return containedPostgreSQL(ctx, "sid", "18", opts)
+}
+
+func containedPostgreSQL(ctx context.Context, release, version string, opts []Option) (*Server, error) {
+	root, err := debianRoot(release + "/postgresql")
+	if err != nil {
+		return nil, err
+	}
+	p := postgresql(root, version)
+	if p.account, err = accountIn(root, "postgres"); err != nil {
+		return nil, err
+	}
+	return start(ctx, p, opts)
+}
+
+// postgresql makes a product of Debian's package of a version.
+func postgresql(root, version string) *product {
+	bin := filepath.Join(cmp.Or(root, "/"), "usr/lib/postgresql", version, "bin")
+	return &product{
+		name: "postgresql", binary: filepath.Join(bin, "postgres"), root: root, driver: "pgx",
+		versionArgs: []string{"--version"},
+		recipe:      strings.Join(postgresqlInit, " ") + Password + Database,
+		shutdown:    syscall.SIGINT, // fast; SIGTERM waits for the clients
+		args:        postgresqlArgs,
+		install: func(ctx context.Context, in box, data string) error {
+			return postgresqlInstall(ctx, in, bin, data)
+		},
+		socket: func(port int) string { return ".s.PGSQL." + strconv.Itoa(port) },
+		dsn: func(port int) string {
+			return fmt.Sprintf("postgres://%s:%s@%s/%s?sslmode=disable", User, Password, address(port), Database)
+		},
+		ready: postmasterReady,
+	}
+}
+
 func postgresqlArgs(s *Server) []string {
 	return []string{
 		"-D", s.Datadir, "-p", strconv.Itoa(s.Port), "-k", s.dir,
@@ -66,16 +99,16 @@ func postgresqlArgs(s *Server) []string {
 	}
 }
 
-func postgresqlInstall(ctx context.Context, in box, data string) error {
+func postgresqlInstall(ctx context.Context, in box, bin, data string) error {
 	password := filepath.Join(in.dir, "password")
 	// initdb reads it as another user; the directory is that user's alone.
 	if err := os.WriteFile(password, []byte(Password), 0o644); err != nil {
 		return fmt.Errorf("write the password: %w", err)
 	}
 	args := append([]string{"--pgdata=" + data, "--pwfile=" + password, "--no-sync"}, postgresqlInit...)
-	initdb := in.command(ctx, filepath.Join(postgresqlBin, "initdb"), args...)
+	initdb := in.command(ctx, filepath.Join(bin, "initdb"), args...)
 	// Single-user mode has no SQL but what it reads, one command a line.
-	create := in.command(ctx, filepath.Join(postgresqlBin, "postgres"), "--single", "-D", data, "postgres")
+	create := in.command(ctx, filepath.Join(bin, "postgres"), "--single", "-D", data, "postgres")
 	create.Stdin = strings.NewReader("CREATE DATABASE " + Database + "\n")
 	for _, cmd := range []*exec.Cmd{initdb, create} {
 		cmd.Dir = in.dir
@@ -96,7 +129,11 @@ func postmasterReady(s *Server) error {
 		return err
 	}
 	lines := strings.Split(string(b), "\n")
-	if len(lines) <= statusLine || lines[pidLine] != strconv.Itoa(s.PID) {
+	pid := strconv.Itoa(s.PID)
+	if s.Root != "" {
+		pid = "1" // in a pid namespace of its own
+	}
+	if len(lines) <= statusLine || lines[pidLine] != pid {
 		return errors.New("postmaster.pid is not that of this server yet")
 	}
 	if status := strings.TrimSpace(lines[statusLine]); status != "ready" {

@@ -5,6 +5,7 @@
 package servers_test
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"os"
@@ -77,6 +78,38 @@ func TestDTraceServerServes(t *testing.T) {
 	}
 	if got := query(t, s, "SELECT CONVERT('ok' USING latin2)"); got != "ok" {
 		t.Errorf("conversion by a character set file = %q, want ok", got)
+	}
+}
+
+func TestServersOfOtherReleasesServe(t *testing.T) {
+	for version, start := range map[string]func(context.Context, ...servers.Option) (*servers.Server, error){
+		"5.6.": servers.MySQL56,
+		"13.":  servers.PostgreSQL13,
+		"17.":  servers.PostgreSQL17,
+		"18.":  servers.PostgreSQL18,
+	} {
+		t.Run(version, func(t *testing.T) {
+			s, err := start(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			ask := "SELECT VERSION()"
+			if s.Driver == "pgx" {
+				ask = "SHOW server_version"
+			}
+			if got := query(t, s, ask); !strings.HasPrefix(got, version) {
+				t.Errorf("version = %q, want %s…", got, version)
+			}
+			if s.Root != "" {
+				wantContained(t, s)
+			}
+			if err := s.Stop(); err != nil {
+				t.Error(err)
+			}
+			if _, err := os.Stat(s.Datadir); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("data directory after Stop: %v, want it gone", err)
+			}
+		})
 	}
 }
 

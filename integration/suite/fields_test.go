@@ -159,13 +159,32 @@ func checkThread(sc *scene, _ *cell, s *statement, o *observed) (verdict, string
 		return absent, ""
 	}
 	if sc.tier.Dialect == postgresqlDialect {
-		return compare(thread, s.connection)
+		own, err := ownNumber(thread)
+		if err != nil {
+			return wrong, err.Error()
+		}
+		return compare(own, s.connection)
 	}
 	of := filepath.Join("/proc", strconv.Itoa(sc.server.PID), "task", strconv.FormatInt(thread, 10))
 	if _, err := os.Stat(of); err != nil {
 		return wrong, err.Error()
 	}
 	return right, ""
+}
+
+// ownNumber is a process's number in its own pid namespace, such as that of a
+// container: the last of NSpid (proc(5)).
+func ownNumber(pid int64) (int64, error) {
+	status, err := os.ReadFile(filepath.Join("/proc", strconv.FormatInt(pid, 10), "status"))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(status)) {
+		if f := strings.Fields(line); f[0] == "NSpid:" {
+			return strconv.ParseInt(f[len(f)-1], 10, 64)
+		}
+	}
+	return 0, fmt.Errorf("process %d has no NSpid", pid)
 }
 
 // checkTimes: a statement begins after the client has sent it, and ends before

@@ -18,11 +18,15 @@ import (
 var starters = map[string]func(context.Context, ...servers.Option) (*servers.Server, error){
 	"mysql 5.6":               servers.MySQL56,
 	"mysql 9.7":               servers.MySQL,
+	"mariadb 10.5":            servers.MariaDB105,
 	"mariadb 10.11":           servers.StockMariaDB,
 	"mariadb 10.11 plugin":    startWithPlugin,
 	"mariadb 10.11 own build": servers.DTraceMariaDB,
 	"mariadb 11.8":            servers.MariaDB118,
+	"postgresql 13":           servers.PostgreSQL13,
 	"postgresql 15":           servers.PostgreSQL,
+	"postgresql 17":           servers.PostgreSQL17,
+	"postgresql 18":           servers.PostgreSQL18,
 }
 
 func startWithPlugin(ctx context.Context, options ...servers.Option) (*servers.Server, error) {
