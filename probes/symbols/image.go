@@ -8,8 +8,9 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
+
+	"github.com/spanbridge/spanbridge/probes/elffile"
 )
 
 const (
@@ -25,23 +26,7 @@ type image struct {
 }
 
 // read fills buf with what the file holds for a virtual address.
-func (im *image) read(address uint64, buf []byte) error {
-	for _, p := range im.elf.Progs {
-		if p.Type != elf.PT_LOAD || address < p.Vaddr || address-p.Vaddr >= p.Filesz {
-			continue
-		}
-		into := address - p.Vaddr
-		if p.Filesz-into < uint64(len(buf)) {
-			return fmt.Errorf("address %#x: fewer than %d bytes to the end of its segment", address, len(buf))
-		}
-		n, err := p.ReadAt(buf, int64(into))
-		if n == len(buf) {
-			return nil
-		}
-		return noEOF(err)
-	}
-	return fmt.Errorf("address %#x is in no segment of the file", address)
-}
+func (im *image) read(address uint64, buf []byte) error { return elffile.ReadAt(im.elf, address, buf) }
 
 // isCode reports whether an address is that of code in the file.
 func (im *image) isCode(address uint64) bool {
@@ -127,11 +112,4 @@ func (im *image) debugLink() (name string, crc uint32) {
 		return "", 0
 	}
 	return string(text), binary.LittleEndian.Uint32(raw[at:])
-}
-
-func noEOF(err error) error {
-	if err == nil || errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
-	return err
 }
