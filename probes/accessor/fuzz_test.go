@@ -16,19 +16,21 @@ type everything struct {
 	Setter    *Setter
 	Predicate *Predicate
 	Calls     Calls
-	Reasons   [4]string
+	Handed    uint64
+	Reasons   [5]string
 }
 
 // decodeAll runs all decoders and checks that each gives a result or a refusal.
 func decodeAll(t *testing.T, machine elf.Machine, code Code) everything {
 	t.Helper()
 	var e everything
-	var errs [4]error
+	var errs [5]error
 	e.Getter, errs[0] = DecodeGetter(machine, code, testAddress)
 	e.Setter, errs[1] = DecodeSetter(machine, code, testAddress)
 	e.Predicate, errs[2] = DecodePredicate(machine, code, testAddress)
 	e.Calls, errs[3] = DecodeCalls(machine, code, testAddress)
-	for i, ok := range []bool{e.Getter != nil, e.Setter != nil, e.Predicate != nil, e.Calls != nil} {
+	e.Handed, errs[4] = DecodeHanded(machine, code, testAddress, testAddress+0x20, 0)
+	for i, ok := range []bool{e.Getter != nil, e.Setter != nil, e.Predicate != nil, e.Calls != nil, e.Handed != 0} {
 		if ok != (errs[i] == nil) {
 			t.Fatalf("decoder %d: a result and the error %v", i, errs[i])
 		}

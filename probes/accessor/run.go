@@ -23,7 +23,9 @@ type run struct {
 	convention   *convention
 	code         Code
 	// calls says that calls are stepped over instead of ending the way.
-	calls    bool
+	calls bool
+	// callee, if it is not 0, is a function a jump to which is a call too.
+	callee   uint64
 	steps    int
 	pending  []*state
 	outcomes []outcome
@@ -33,11 +35,15 @@ type run struct {
 // the machine's calling convention. Where there are too many ways, the rest are
 // stopped where they are.
 func explore(machine elf.Machine, code Code, address uint64, calls bool) (*convention, []outcome, error) {
-	a, err := architectureOf(machine)
-	if err != nil {
+	return (&run{code: code, calls: calls}).explore(machine, address)
+}
+
+func (r *run) explore(machine elf.Machine, address uint64) (*convention, []outcome, error) {
+	var err error
+	if r.architecture, err = architectureOf(machine); err != nil {
 		return nil, nil, err
 	}
-	r := &run{architecture: a, convention: a.convention(), code: code, calls: calls}
+	r.convention = r.architecture.convention()
 	r.pending = append(r.pending, newState(r.convention, address))
 	for len(r.pending) > 0 {
 		s := r.pending[0]
@@ -100,6 +106,11 @@ func (r *run) execute(s *state, inst instruction) bool {
 		case opBranch:
 			return r.branch(s, st)
 		case opJump:
+			if r.callee != 0 && st.target == r.callee {
+				s.pass(r.convention, at, st.target)
+				r.outcomes = append(r.outcomes, outcome{state: s, left: true, stopped: "a call in the last place: " + inst.text})
+				return false
+			}
 			s.pc, s.fell = st.target, false
 			return true
 		case opLeave:

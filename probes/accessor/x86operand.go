@@ -40,7 +40,8 @@ func (t *translation) memory(m x86asm.Mem) memory {
 	case m.Segment == x86asm.FS || m.Segment == x86asm.GS || m.Index != 0:
 		return memory{base: noRegister}
 	case m.Base == x86asm.RIP:
-		return memory{base: noRegister, static: true, offset: int64(t.next) + m.Disp}
+		// x86asm does not extend the sign here.
+		return memory{base: noRegister, static: true, offset: int64(t.next) + int64(int32(m.Disp))}
 	}
 	base, size, ok := generalRegister(m.Base)
 	if !ok || size != wholeRegister {
