@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"syscall"
+
+	"github.com/spanbridge/spanbridge/probes/calls"
 )
 
 const (
@@ -52,6 +54,8 @@ type cacheContent struct {
 	Searched []string            `json:"searched,omitempty"`
 	Lacking  []string            `json:"lacking,omitempty"`
 	Symbols  map[string]*finding `json:"symbols"`
+	// Calls are where functions, by their addresses, are called.
+	Calls map[uint64][]calls.Site `json:"calls,omitempty"`
 }
 
 // openCache names the cache file. Without a build-id, a folder or an open file
@@ -79,6 +83,14 @@ func (t *Table) openCache(sources []*source) *cache {
 	return c
 }
 
+// recallOnce opens the cache before the first search.
+func (t *Table) recallOnce(sources []*source) {
+	if t.cache == nil {
+		t.cache = t.openCache(sources)
+		t.recall()
+	}
+}
+
 // recall takes over what the cache file holds. A file that is damaged, is of
 // another user or is of another state of things is left aside: it is replaced
 // after the next search.
@@ -92,6 +104,9 @@ func (t *Table) recall() {
 		if t.plausible(f) {
 			t.known[name] = f
 		}
+	}
+	for function, sites := range content.Calls {
+		t.recallCalls(function, sites)
 	}
 }
 
@@ -143,7 +158,7 @@ func (c *cache) save(t *Table) {
 	if info, err := os.Stat(c.dir); err != nil || !info.IsDir() || !ours(info) {
 		return
 	}
-	raw, err := json.Marshal(cacheContent{Key: c.key, Searched: t.searched, Lacking: t.lacking, Symbols: t.known})
+	raw, err := json.Marshal(cacheContent{Key: c.key, Searched: t.searched, Lacking: t.lacking, Symbols: t.known, Calls: t.certainCalls()})
 	if err != nil || len(raw) > maxCache {
 		return
 	}

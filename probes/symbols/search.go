@@ -18,15 +18,8 @@ func (t *Table) search(name string) *finding {
 		return f
 	}
 	sources := t.sources()
-	defer func() {
-		for _, s := range sources {
-			s.close()
-		}
-	}()
-	if t.cache == nil {
-		t.cache = t.openCache(sources)
-		t.recall()
-	}
+	defer closeAll(sources)
+	t.recallOnce(sources)
 	if f := t.known[name]; f != nil {
 		return f
 	}

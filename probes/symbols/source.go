@@ -143,6 +143,12 @@ func (s *source) close() {
 	}
 }
 
+func closeAll(sources []*source) {
+	for _, s := range sources {
+		s.close()
+	}
+}
+
 func (s *source) checkSum(want uint32) error {
 	if s.stamp.Size > maxLinked {
 		return fmt.Errorf("a debug file of %d bytes, more than %d: %w", s.stamp.Size, maxLinked, elffile.ErrLimit)

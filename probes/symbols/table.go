@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/spanbridge/spanbridge/probes/calls"
 	"github.com/spanbridge/spanbridge/probes/elffile"
 )
 
@@ -60,7 +61,8 @@ type Table struct {
 	known    map[string]*finding // what searches found
 	searched []string            // by the last search of all sources
 	lacking  []string
-	cache    *cache // nil before the first search
+	calls    map[uint64]*calls.Result // by the address of the function
+	cache    *cache                   // nil before the first search
 }
 
 // Open reads the headers of the file. Errors wrap [elffile.ErrNotELF],
@@ -75,7 +77,8 @@ func Open(file io.ReaderAt, opts Options) (*Table, error) {
 
 // New is Open for a file whose headers elffile.Open has read.
 func New(file io.ReaderAt, f *elf.File, opts Options) *Table {
-	t := &Table{image: &image{file: file, elf: f}, opts: opts, known: make(map[string]*finding), expected: make(map[string]bool)}
+	t := &Table{image: &image{file: file, elf: f}, opts: opts, known: make(map[string]*finding),
+		expected: make(map[string]bool), calls: make(map[uint64]*calls.Result)}
 	t.Expect(opts.Expect...)
 	t.dynamic, t.dynamicErr = readDynamic(t.image)
 	if t.dynamic != nil && t.dynamic.gnuHash == 0 && t.dynamic.sysVHash == 0 {
