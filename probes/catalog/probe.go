@@ -34,6 +34,10 @@ type Probe struct {
 
 	// The probe's address, or several of which the first that exists is taken.
 	Addresses Addresses `yaml:"probe" jsonschema:"required"`
+	// Of a uprobe: hit where the program calls the function, not at its entry. Calls by way of pointers are not seen. If it is not certain which calls there are, the probes of the tier are at the entries of their functions.
+	AtCalls bool `yaml:"at_calls"`
+	// With at_calls: calls in this function are left out.
+	Except *Handed `yaml:"except"`
 	// Only when this argument has one of these values does the operation start.
 	When *Condition `yaml:"when"`
 	// The lowest level of detail at which a note is attached.
@@ -56,6 +60,20 @@ type Probe struct {
 	Last bool `yaml:"last"`
 	// Of an end: it is none before the last note was hit.
 	AfterNote bool `yaml:"after_note"`
+}
+
+// Handed is a function that another one hands to a third, as one does with a
+// callback, so that it is known without a name of its own.
+type Handed struct {
+	// At is the place in the profile.
+	At Where `yaml:"-"`
+
+	// The function that calls another one.
+	In string `yaml:"in" jsonschema:"required" form:"symbol"`
+	// The function that is called.
+	Call string `yaml:"call" jsonschema:"required" form:"symbol"`
+	// Number of the argument of that call, from 0.
+	Argument int `yaml:"argument" jsonschema:"required,minimum=0,maximum=5"`
 }
 
 // Args are arguments of a probe by the names with which paths begin.

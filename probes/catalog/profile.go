@@ -135,6 +135,9 @@ func (p *Profile) Functions() []string {
 	for _, op := range p.Operations {
 		for _, tier := range op.Tiers {
 			for _, probe := range tier.Probes() {
+				if probe.Except != nil {
+					names = append(names, probe.Except.In, probe.Except.Call)
+				}
 				for _, a := range probe.Addresses {
 					if a.Kind != USDT {
 						names = append(names, a.Symbol)

@@ -12,6 +12,7 @@ func (v *validator) probe(op *Operation, s site) {
 		v.add(s.At.at("capture", "%d captures are too many for a probe, want at most %d", n, MaxProbeCaptures))
 	}
 	v.part(s)
+	v.calls(s)
 	v.argNames(s)
 	if s.When != nil {
 		v.uniqueNumbers(s.When.At, "in", s.When.In)
@@ -102,6 +103,21 @@ func (v *validator) announcement(s site) {
 	for _, key := range []string{"when", "capture"} {
 		if s.At.has(key) {
 			v.add(s.At.at(key, "where an operation is announced nothing is read; it has its place at the start that follows"))
+		}
+	}
+}
+
+// calls checks a probe that is hit where its function is called.
+func (v *validator) calls(s site) {
+	if s.Except != nil && !s.AtCalls {
+		v.add(s.At.at("except", "needs at_calls: calls are left out only where they are hit"))
+	}
+	if !s.AtCalls {
+		return
+	}
+	for _, a := range s.Addresses {
+		if a.Kind != Uprobe || a.Offset != 0 {
+			v.add(s.At.at("at_calls", "%s: only a uprobe without an offset is at calls", a))
 		}
 	}
 }
