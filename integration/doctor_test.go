@@ -37,7 +37,8 @@ type doctorReport struct {
 		Unseen                       []doctorUnseen
 		Operations                   []struct {
 			Name, Tier string
-			CostNs     int64 `json:"cost_ns"`
+			CostNs     int64  `json:"cost_ns"`
+			AtEntry    string `json:"at_entry"`
 			Sites      []struct {
 				Probe, File, Cost string
 				Offset            uint64

@@ -92,7 +92,7 @@ func compileTier(t *testing.T, operation string) []compiled {
 	tier := op.Tiers[0]
 	p := &place{
 		roles: &op.Roles, slots: tier.Slots(), leads: newLeads(assemble(t, server), profile.Paths),
-		arg: functionArgs(elf.EM_X86_64), missing: map[string]string{}, had: map[string]bool{},
+		arg: functionArgs(elf.EM_X86_64, true), missing: map[string]string{}, had: map[string]bool{},
 		variable: func(name string) (bpf.ProgramsArg, error) {
 			if name != "owner" {
 				return bpf.ProgramsArg{}, lacks(errors.New("no such variable"))

@@ -53,7 +53,7 @@ func TestUSDTArguments(t *testing.T) {
 }
 
 func TestFunctionArgumentsFollowTheCallingConvention(t *testing.T) {
-	at := functionArgs(elf.EM_X86_64)
+	at := functionArgs(elf.EM_X86_64, true)
 	for n, register := range []uint8{5, 4, 1, 2, 8, 9} {
 		if got, err := at(n); err != nil || got.Kind != argReg || got.Base != register {
 			t.Errorf("argument %d: got %+v, %v", n, got, err)
@@ -62,7 +62,7 @@ func TestFunctionArgumentsFollowTheCallingConvention(t *testing.T) {
 	if got, _ := at(6); got.Kind != argMem || got.Base != uint8(usdt.RSP) || got.Disp != 8 {
 		t.Errorf("argument 6: got %+v", got)
 	}
-	if _, err := functionArgs(elf.EM_AARCH64)(8); err == nil {
+	if _, err := functionArgs(elf.EM_AARCH64, true)(8); err == nil {
 		t.Error("an argument on the stack of arm64 was accepted")
 	}
 }
@@ -100,7 +100,7 @@ func TestSpecOfASite(t *testing.T) {
 	op := profile.Operations.Find("query")
 	tier := op.Tiers[0]
 	spec, err := siteSpec(tier.Start[0], &place{
-		roles: &op.Roles, slots: tier.Slots(), arg: functionArgs(elf.EM_X86_64), missing: map[string]string{}, had: map[string]bool{},
+		roles: &op.Roles, slots: tier.Slots(), arg: functionArgs(elf.EM_X86_64, true), missing: map[string]string{}, had: map[string]bool{},
 	})
 	if err != nil {
 		t.Fatal(err)

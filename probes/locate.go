@@ -60,9 +60,9 @@ func usdtArg(a *usdt.Arg) (bpf.ProgramsArg, error) {
 	return out, nil
 }
 
-// functionArgs finds the integer arguments of a function at its entry, by the
-// System V calling convention (AMD64) or AAPCS64.
-func functionArgs(machine elf.Machine) locate {
+// functionArgs finds the integer arguments of a function at its entry, or where it
+// is called, by the System V calling convention (AMD64) or AAPCS64.
+func functionArgs(machine elf.Machine, entered bool) locate {
 	registers := []uint8{5, 4, 1, 2, 8, 9} // rdi, rsi, rdx, rcx, r8, r9
 	if machine == elf.EM_AARCH64 {
 		registers = []uint8{0, 1, 2, 3, 4, 5, 6, 7}
@@ -74,8 +74,11 @@ func functionArgs(machine elf.Machine) locate {
 		if machine == elf.EM_AARCH64 {
 			return bpf.ProgramsArg{}, errors.New("arguments beyond the eighth cannot be captured")
 		}
-		// Above the return address.
-		return bpf.ProgramsArg{Kind: argMem, Size: 8, Base: uint8(usdt.RSP), Disp: int64(n-len(registers)+1) * 8}, nil
+		place := n - len(registers)
+		if entered {
+			place++ // above the return address
+		}
+		return bpf.ProgramsArg{Kind: argMem, Size: 8, Base: uint8(usdt.RSP), Disp: int64(place) * 8}, nil
 	}
 }
 

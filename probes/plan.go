@@ -77,6 +77,8 @@ type plan struct {
 	misses []Miss
 	// missing says of captures why this program does not allow them.
 	missing map[string]string
+	// atEntry is why functions are probed at their entries, not at their calls.
+	atEntry string
 }
 
 // Miss is why a tier does not serve an operation of a process.
@@ -101,7 +103,7 @@ func (s *scout) planOperation(v *view, profile *catalog.Profile, op *catalog.Ope
 			for name := range t.had {
 				delete(t.missing, name) // another probe has it
 			}
-			p.tier, p.sites, p.missing = tier, sites, t.missing
+			p.tier, p.sites, p.missing, p.atEntry = tier, sites, t.missing, t.atEntry
 			v.served = append(v.served, op.Name+"/"+tier.Name)
 			return p
 		}
@@ -128,18 +130,39 @@ type tierPlan struct {
 	tier    *catalog.Tier
 	missing map[string]string
 	had     map[string]bool
+	// atEntry is why functions are probed at their entries, not at their calls.
+	atEntry string
 }
 
 func (t *tierPlan) sites() ([]site, error) {
+	if err := t.allowed(); err != nil {
+		return nil, err
+	}
+	all, err := t.allSites()
+	var uncertain *callsError
+	if errors.As(err, &uncertain) {
+		// What begins and what ends have to see the same calls.
+		t.atEntry = uncertain.Error()
+		return t.allSites()
+	}
+	return all, err
+}
+
+// allowed is an error if the tier cannot serve whatever probes there are.
+func (t *tierPlan) allowed() error {
 	with := t.tier.With
 	if len(with) > 0 && !slices.ContainsFunc(with, func(w string) bool { return slices.Contains(t.view.served, w) }) {
-		return nil, fmt.Errorf("it goes with %s only", strings.Join(with, " or "))
+		return fmt.Errorf("it goes with %s only", strings.Join(with, " or "))
 	}
 	for _, r := range t.tier.Requires {
 		if err := t.view.require(r); err != nil {
-			return nil, err
+			return err
 		}
 	}
+	return nil
+}
+
+func (t *tierPlan) allSites() ([]site, error) {
 	var all []site
 	for _, group := range []struct {
 		action action
@@ -222,8 +245,11 @@ func (t *tierPlan) resolve(file *binary, a catalog.Address, probe *catalog.Probe
 	if !ok {
 		return nil, fmt.Errorf("%s: %s lies outside the executable segments", file.path, a.Symbol)
 	}
+	if probe.AtCalls && t.atEntry == "" {
+		return t.resolveCalls(file, a, probe, symbol.Value)
+	}
 	entry := entrySite{offset: a.Offset, cost: CostUnknown}
-	args := functionArgs(file.elf.Machine)
+	args := functionArgs(file.elf.Machine, true)
 	switch {
 	case a.Kind == catalog.Uretprobe:
 		entry.cost, args = CostReturn, noArgs

@@ -56,6 +56,9 @@ type OperationReport struct {
 	Lacks   []string         `json:"lacks"`   // what this tier cannot tell
 	Missing []MissingCapture `json:"missing"` // what it could, and not of this program
 	Misses  []Miss           `json:"misses"`  // why the better tiers do not serve
+	// AtEntry is why functions are hit at their entry, more often than at the calls
+	// that are meant; "" where they are not.
+	AtEntry string `json:"at_entry,omitempty"`
 }
 
 // OperationSite is one place with a probe.
@@ -156,7 +159,7 @@ func standingOf(o *observed) Standing {
 func operationReport(p *plan) OperationReport {
 	r := OperationReport{
 		Name: p.operation.Name, Tier: p.tier.Name, CostNs: costOf(p.sites),
-		Lacks: listed(p.tier.Lacks), Missing: []MissingCapture{}, Misses: listed(p.misses),
+		Lacks: listed(p.tier.Lacks), Missing: []MissingCapture{}, Misses: listed(p.misses), AtEntry: p.atEntry,
 	}
 	for i := range p.sites {
 		at := &p.sites[i]

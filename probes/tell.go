@@ -41,6 +41,11 @@ func (t *TargetReport) lines() []string {
 		lines = append(lines, fmt.Sprintf("%s: no %s in %s: %s",
 			who, strings.Join(g.Captures, ", "), strings.Join(g.Operations, ", "), g.Reason))
 	}
+	for _, op := range t.Operations {
+		if op.AtEntry != "" {
+			lines = append(lines, fmt.Sprintf("%s: %s is hit more often than it happens: %s", who, op.Name, op.AtEntry))
+		}
+	}
 	if len(unseen) > 0 {
 		lines = append(lines, fmt.Sprintf("%s: not seen: %s; why: spanbridge doctor --target %d",
 			who, strings.Join(unseen, ", "), t.PID))

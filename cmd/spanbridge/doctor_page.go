@@ -70,6 +70,11 @@ func (p *doctorPage) target(t *probes.TargetReport, detail string) {
 	for _, g := range t.MissingByReason() {
 		p.paragraph("missing", fmt.Sprintf("%s in %s: %s", join(g.Captures), join(g.Operations), g.Reason))
 	}
+	for _, op := range t.Operations {
+		if op.AtEntry != "" {
+			p.paragraph("at entry", fmt.Sprintf("%s is hit more often than it happens: %s", op.Name, op.AtEntry))
+		}
+	}
 	for _, reason := range t.Reasons() {
 		p.paragraph("not seen", reason)
 	}
