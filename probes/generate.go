@@ -105,7 +105,7 @@ func versionOf(p *process, exe *binary) (version, symbol string) {
 		if profile.Version == "" || !profile.Serves(filepath.Base(p.exePath)) {
 			continue
 		}
-		if version, err := readVersion(p, exe, profile.Version); err == nil && version != "" {
+		if version, err := readVersionSymbol(p, exe, profile.Version); err == nil && version != "" {
 			return version, profile.Version
 		}
 	}

@@ -39,7 +39,7 @@ func (s *Session) learn(o *observed) {
 	}
 	in := &instance{port: port, Instance: describe(o.process, o.profile.Service, port)}
 	if exe, err := s.files.executable(o.process); err == nil {
-		describeExecutable(in.Resource, o.process, exe, o.profile.Version)
+		describeExecutable(in.Resource, o.process, exe, o.profile)
 	}
 	in.Names = s.namesOf(o)
 	s.mu.Lock()
@@ -162,16 +162,13 @@ func instanceID(host string, pid, port int, box container) string {
 	return host + ":" + strconv.Itoa(port)
 }
 
-// describeExecutable adds what the executable and the memory behind its version
-// symbol tell. The resource must not be in use yet.
-func describeExecutable(resource *bridge.Resource, p *process, exe *binary, versionSymbol string) {
+// describeExecutable adds what the executable tells, and its version. The resource
+// must not be in use yet.
+func describeExecutable(resource *bridge.Resource, p *process, exe *binary, profile *catalog.Profile) {
 	if id := exe.symbols.BuildID(); id != "" {
 		resource.Attrs = append(resource.Attrs, bridge.String("process.executable.build_id.gnu", id))
 	}
-	if versionSymbol == "" {
-		return
-	}
-	if version, err := readVersion(p, exe, versionSymbol); err == nil && version != "" {
+	if version, err := readVersion(p, exe, profile); err == nil && version != "" {
 		resource.Attrs = append(resource.Attrs, bridge.String("service.version", version))
 	}
 }

@@ -107,10 +107,10 @@ func (s *scout) examine(o *observed) error {
 	if err != nil {
 		return err
 	}
-	if o.version == "" && o.profile.Version != "" {
+	if o.version == "" {
 		// A server that is starting has not put it together yet. Where it cannot be
 		// read it stays unknown.
-		o.version, _ = readVersion(o.process, v.exe, o.profile.Version)
+		o.version, _ = readVersion(o.process, v.exe, o.profile)
 	}
 	if o.stillPlanned(v) {
 		return nil

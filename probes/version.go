@@ -13,20 +13,63 @@ import (
 
 	"github.com/spanbridge/spanbridge/bridge/sqltext"
 	"github.com/spanbridge/spanbridge/probes/catalog"
+	"github.com/spanbridge/spanbridge/probes/elffile"
 )
 
 // maxVersion is the longest version text that is read, in bytes.
 const maxVersion = 64
 
-// readVersion reads the text that a symbol of the executable holds in the
+// readVersion reads the version of a process as its profile says; it is "" if that
+// does not.
+func readVersion(p *process, exe *binary, profile *catalog.Profile) (string, error) {
+	switch {
+	case profile.Version != "":
+		return readVersionSymbol(p, exe, profile.Version)
+	case profile.VersionText != nil:
+		return readVersionText(exe, profile.VersionText)
+	}
+	return "", nil
+}
+
+// readVersionSymbol reads the text that a symbol of the executable holds in the
 // memory of a process. Servers put it together when they start.
-func readVersion(p *process, exe *binary, symbol string) (string, error) {
+func readVersionSymbol(p *process, exe *binary, symbol string) (string, error) {
 	text, err := readVariable(p, exe, symbol, maxVersion)
 	if err != nil {
 		return "", err
 	}
 	text, _, _ = bytes.Cut(text, []byte{0})
 	return string(sqltext.ValidUTF8(nil, text)), nil
+}
+
+// readVersionText reads a constant of the executable.
+func readVersionText(exe *binary, v *catalog.VersionText) (string, error) {
+	address, err := exe.handed(&catalog.Handed{In: v.In, Call: v.Call, Argument: v.Argument})
+	if err != nil {
+		return "", err
+	}
+	text := make([]byte, len(v.After)+maxVersion)
+	if err := elffile.ReadAt(exe.elf, address, text); err != nil {
+		return "", err
+	}
+	return partOf(text, v)
+}
+
+// partOf cuts the version out of a text. What does not look as the profile says is
+// not taken for one.
+func partOf(text []byte, v *catalog.VersionText) (string, error) {
+	rest, ok := bytes.CutPrefix(text, []byte(v.After))
+	if !ok {
+		return "", fmt.Errorf("what %s hands over does not begin with %q", v.In, v.After)
+	}
+	rest, _, ended := bytes.Cut(rest, []byte{0})
+	if v.Before != "" {
+		rest, _, ended = bytes.Cut(rest, []byte(v.Before))
+	}
+	if !ended {
+		return "", fmt.Errorf("what %s hands over has no end within %d bytes", v.In, maxVersion)
+	}
+	return string(sqltext.ValidUTF8(nil, rest)), nil
 }
 
 // readVariable reads a variable of the executable from the memory of a process.

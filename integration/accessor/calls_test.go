@@ -55,6 +55,7 @@ func disassembled(t *testing.T, b *binary, path string, functions ...uint64) map
 
 func TestCallsInRealServersAreThoseThatADisassemblerShows(t *testing.T) {
 	for server, names := range map[string][]string{
+		"mariadb-10.5":  {"thd_wait_begin", "thd_wait_end", "vio_set_wait_callback"},
 		"mariadb-10.11": {"thd_wait_begin", "thd_wait_end", "vio_set_wait_callback"},
 		"mariadb-11.8":  {"thd_wait_begin", "thd_wait_end", "vio_set_wait_callback"},
 	} {
@@ -82,7 +83,7 @@ func TestCallsInRealServersAreThoseThatADisassemblerShows(t *testing.T) {
 
 // The callbacks of network waits are functions of their own that tell of waits.
 func TestCallbacksOfNetworkWaitsAreFound(t *testing.T) {
-	for _, server := range []string{"mariadb-10.11", "mariadb-11.8"} {
+	for _, server := range []string{"mariadb-10.5", "mariadb-10.11", "mariadb-11.8"} {
 		t.Run(server, func(t *testing.T) {
 			b := openBinary(t, server)
 			for n, name := range []string{"thd_wait_begin", "thd_wait_end"} {

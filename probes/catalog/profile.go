@@ -32,6 +32,8 @@ type Profile struct {
 	Service string `yaml:"service" form:"line"`
 	// Symbol of the program that holds its version as text, for service.version.
 	Version string `yaml:"version_symbol" form:"line"`
+	// A constant text of the program that holds its version, where no symbol does.
+	VersionText *VersionText `yaml:"version_text"`
 	// Sessions are processes of their own, which the server forks: they are one target, by the process that was started first.
 	Forks bool `yaml:"forks"`
 	// Paths to values that the server keeps in structures of its own, by name.
@@ -44,6 +46,24 @@ type Profile struct {
 // of that base name.
 func (p *Profile) Serves(executable string) bool {
 	return slices.Contains(p.Match.Executables, executable)
+}
+
+// VersionText is a constant text that a function of the program hands to another
+// one, such as what SELECT version() returns, and which part of it is the version.
+type VersionText struct {
+	// At is the place in the profile.
+	At Where `yaml:"-"`
+
+	// The function that calls another one.
+	In string `yaml:"in" jsonschema:"required" form:"symbol"`
+	// The function that is called.
+	Call string `yaml:"call" jsonschema:"required" form:"symbol"`
+	// Number of the argument of that call, from 0.
+	Argument int `yaml:"argument" jsonschema:"required,minimum=0,maximum=5"`
+	// What the text begins with, before the version.
+	After string `yaml:"after" form:"line"`
+	// What ends the version.
+	Before string `yaml:"before" form:"line"`
 }
 
 // Match says which processes a profile serves.
@@ -123,6 +143,9 @@ func (d Detail) Includes(other Detail) bool {
 // entry or return are probes, or their code tells where a path leads.
 func (p *Profile) Functions() []string {
 	var names []string
+	if p.VersionText != nil {
+		names = append(names, p.VersionText.In, p.VersionText.Call)
+	}
 	for _, path := range p.Paths {
 		for _, w := range path.Ways {
 			for _, name := range []string{w.Getter, w.Predicate, w.Setter, w.Call, w.In, w.Element} {

@@ -31,6 +31,9 @@ func (v *validator) profile(p *Profile) {
 	if p.Match.Exports != "" && p.Match.Exports == p.Match.Lacks {
 		v.add(p.Match.At.at("lacks", "%s cannot be exported and lacking", p.Match.Lacks))
 	}
+	if p.Version != "" && p.VersionText != nil {
+		v.add(p.At.at("version_text", "either version_symbol or version_text"))
+	}
 	for _, path := range p.Paths {
 		for _, w := range path.Ways {
 			v.way(w)
