@@ -14,12 +14,6 @@
 #define NUM_REGS 33
 #endif
 
-/*
- * Makes the compiler forget what it knows of a variable, so that the verifier
- * sees a bound tested on the very register that is used afterwards.
- */
-#define opaque(variable) asm volatile("" : "+r"(variable))
-
 /* A pointer that was read at this hit: other captures may go through it too. */
 struct passed {
 	__u64 at, value;
@@ -108,16 +102,6 @@ static __always_inline int read_user(__u64 *value, __u32 size, __u64 address)
 	/* From 1 to 8, in a way that Linux 6.1 can follow. */
 	size = ((size - 1) & 7) + 1;
 	return bpf_copy_from_user(value, size, (const void *)address);
-}
-
-static __always_inline __u64 extend(__u64 value, __u32 size, bool is_signed)
-{
-	__u32 shift = 64 - 8 * size;
-
-	if (size < 1 || size >= 8)
-		return value;
-	value <<= shift & 63;
-	return is_signed ? (__u64)((__s64)value >> (shift & 63)) : value >> (shift & 63);
 }
 
 /*

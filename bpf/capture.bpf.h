@@ -10,13 +10,6 @@ const volatile __u32 text_head = 4096; /* bytes kept from the start of a text */
 #define TEXT_LIMIT STRINGS_SIZE
 #define DATA_SIZE  (STRINGS_SIZE + text_head + TAIL_SIZE + MAX_ENTRIES * sizeof(struct entry))
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1024);
-	__type(key, __u32);
-	__type(value, struct spec);
-} sites SEC(".maps");
-
 struct hit {
 	const struct spec *spec;
 	struct thread *thread;
@@ -33,21 +26,6 @@ struct hit {
 struct name {
 	__u64 words[NAMESPACE_SIZE / 8];
 };
-
-/*
- * Keeps the compiler from computing an address within an event ahead of the
- * test for NULL, which the verifier refuses.
- */
-static __always_inline struct event *checked(struct event *event)
-{
-	opaque(event);
-	return event;
-}
-
-static __always_inline char *data_of(struct event *event)
-{
-	return (char *)(event + 1);
-}
 
 static __always_inline void mark(struct hit *hit, __u16 flag)
 {

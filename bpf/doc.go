@@ -13,9 +13,14 @@
 // one link (uprobe_multi); from 6.12 strings are read by bpf_copy_from_user_str.
 // Both have a fallback, chosen when the programs are loaded.
 //
+// Probes of the kernel itself have programs of their own, in an object that is
+// loaded only where a profile has such probes: [NewKernel].
+//
 // The C files, in the order in which to read them:
 //
 //	record.h          what both sides share
+//	tables.bpf.h      what user space tells the programs
+//	ring.bpf.h        the way of records to user space
 //	ledger.bpf.h      counters and duration histograms
 //	args.bpf.h        the value of a probe's argument
 //	thread.bpf.h      the open operations of a thread
@@ -28,4 +33,7 @@
 //	sequence.bpf.h    one operation after another
 //	begin.bpf.h       where operations begin
 //	end.bpf.h         where operations end
+//	kernel.bpf.c      the programs at probes of the kernel
+//	kernelargs.bpf.h  the values there
+//	pending.bpf.h     the operations that are open there
 package bpf

@@ -3,14 +3,6 @@
 #ifndef SPANBRIDGE_EMIT_BPF_H
 #define SPANBRIDGE_EMIT_BPF_H
 
-/* The reader wakes by itself ten times a second, or whenever this much has come. */
-const volatile __u32 wake_shift = 16; /* 64 KiB */
-
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 8 << 20);
-} events SEC(".maps");
-
 /* Adds a finished inner operation to the record of the one around it. */
 __noinline int add_entry(struct thread *thread, struct event *event, const struct entry *finished,
 			 __u32 class)
@@ -74,24 +66,6 @@ static __always_inline void append_entries(const struct thread *thread, const st
 		return;
 	event->entries = n;
 	event->used = offset + n * sizeof(struct entry);
-}
-
-static __always_inline __u64 wake_flags(__u32 size)
-{
-	__u64 waiting = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
-
-	return (waiting ^ (waiting + size)) >> wake_shift ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
-}
-
-static __always_inline void submit(struct event *event, __u32 data)
-{
-	__u32 size = sizeof(*event) + data;
-	long err = bpf_ringbuf_output(&events, event, size, wake_flags(size));
-
-	if (!err)
-		count(event->op, COUNT_SUBMITTED);
-	else
-		count(event->op, err == -EAGAIN ? COUNT_RING_FULL : COUNT_KERNEL_ERRORS);
 }
 
 __noinline int fill(struct event *event, const struct frame *frame, __u64 end_ns, __u16 flags)

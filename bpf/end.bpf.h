@@ -3,11 +3,6 @@
 #ifndef SPANBRIDGE_END_BPF_H
 #define SPANBRIDGE_END_BPF_H
 
-static __always_inline bool chosen(const struct op_config *config)
-{
-	return config->sample == 0xffffffff || bpf_get_prandom_u32() <= config->sample;
-}
-
 /* Decides first and reads then, as far as the decision does not depend on it. */
 static __always_inline void finish(struct hit *hit, const struct op_config *config, __u64 end_ns)
 {

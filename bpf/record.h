@@ -17,6 +17,7 @@
 #define MAX_ENTRIES    64  /* inner operations inside a record */
 #define MAX_CLASSES    8   /* classes of inner operations beyond those */
 #define MAX_OPS	       256 /* operations at a time */
+#define MAX_KEYS       2   /* values by which an end finds its start */
 #define MAX_STRING     256 /* bytes of one string, with its NUL */
 #define STRINGS_SIZE   1024 /* bytes of all strings of a record */
 #define TAIL_SIZE      512 /* bytes kept from the end of a long text */
@@ -42,6 +43,11 @@ enum arg_kind {
 	 * base + offsets[0], the first load; 0 where it is negative.
 	 */
 	ARG_ELEMENT,
+	/* At probes of the kernel, whose programs have all arguments in their context: */
+	ARG_CONTEXT,  /* size bytes at disp in the context, 8 if loads follow */
+	ARG_INSIDE,   /* the address of disp in the context */
+	ARG_DATA_LOC, /* the address of a string that a 32-bit number at disp tells */
+	ARG_TASK,     /* the current struct task_struct */
 };
 
 struct arg {
@@ -58,7 +64,10 @@ struct arg {
 	 * NULL on the way gives 0.
 	 */
 	__s32 offsets[MAX_LOADS];
-	__s32 add, pad; /* to the last value, unless that is NULL */
+	__s32 add; /* to the last value, unless that is NULL */
+	/* Bit n: load n is from memory of the process; bit loads: a string is there. */
+	__u8 user;
+	__u8 pad[3];
 };
 
 enum capture_type {
@@ -67,11 +76,14 @@ enum capture_type {
 	CAPTURE_TEXT,
 	CAPTURE_TIME,	   /* an integer: the time of the hit */
 	CAPTURE_ATTRIBUTE, /* a string: MySQL's query attribute "traceparent" */
+	CAPTURE_BYTES,	   /* a string of max bytes, of as many as length tells if that is less */
 };
 
 enum capture_flags {
 	CAPTURE_EQUALS = 1 << 0, /* an integer: 1 if it equals max, else 0 */
 	CAPTURE_FIRST = 1 << 1,	 /* only while it is 0, or empty */
+	CAPTURE_ERRNO = 1 << 3,	 /* an integer: what a negative one stands for, else 0 */
+	CAPTURE_END = 1 << 2,	 /* bytes: length is the address where they end */
 };
 
 enum capture_role {
@@ -102,6 +114,7 @@ enum spec_flags {
 	SPEC_FORKS = 1 << 6,	  /* sessions are processes that the server forked */
 	SPEC_TRUTH = 1 << 7,	  /* the guard is 1 for whatever is not 0 */
 	SPEC_TENTATIVE = 1 << 8,  /* the operation begins here, if an end follows */
+	SPEC_ARMED = 1 << 9,	  /* at probes of the kernel: hits count */
 };
 
 /* What to do at one site. */
@@ -114,6 +127,7 @@ struct spec {
 	__u16 needs;	  /* an end: the slot plus 1 of a value without which it is a note */
 	__u16 when_base;  /* taken from the guard value; those of starts begin at 0 */
 	__u32 pad;
+	struct arg key[MAX_KEYS]; /* at probes of the kernel: by what an end finds its start */
 	struct capture capture[MAX_CAPTURES]; /* a text comes last */
 };
 
@@ -141,6 +155,16 @@ struct op_config {
 	__u64 joins;
 	/* Of a text, in small letters: a record is sent whatever is filtered. */
 	char prefix[PREFIX_SIZE];
+	/* Of operations at probes of the kernel: */
+	__u8 keyed;	  /* an end finds its start by key, else by the thread */
+	__u8 slot;	  /* where a thread keeps it, if it is not keyed */
+	__u8 of_host;	  /* metrics do not tell processes apart */
+	__u8 conditional; /* starts may be refused: an end without a start is unwanted */
+	__u8 to_exit;	  /* it ends where a thread exits */
+	/* Captures that are in the histogram's key, by slot plus 1, or 0. */
+	__u8 error, by_value, by_string;
+	__u8 thread_name; /* the string that the thread's name is, by slot plus 1, or 0 */
+	__u8 unused[7];
 };
 
 enum event_flags {

@@ -14,7 +14,10 @@
 #include <bpf/bpf_helpers.h>
 #include "record.h"
 #include "stack.bpf.h"
+#include "value.bpf.h"
 #include "ledger.bpf.h"
+#include "tables.bpf.h"
+#include "ring.bpf.h"
 #include "args.bpf.h"
 #include "thread.bpf.h"
 #include "server.bpf.h"
@@ -22,24 +25,6 @@
 #include "capture.bpf.h"
 #include "prefix.bpf.h"
 #include "emit.bpf.h"
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, MAX_OPS);
-	__type(key, __u32);
-	__type(value, struct op_config);
-} ops SEC(".maps");
-
-/*
- * The processes to which sites marked SPEC_ONLY_TARGETS are limited. The key
- * is the operation, shifted left by 32, and the process.
- */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 8192);
-	__type(key, __u64);
-	__type(value, __u8);
-} targets SEC(".maps");
 
 /* For layout_test.go: BTF describes only enumerations that data is made of. */
 const volatile struct {

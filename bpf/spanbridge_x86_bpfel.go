@@ -26,7 +26,8 @@ type ProgramsArg struct {
 	Disp     int64
 	Offsets  [4]int32
 	Add      int32
-	Pad      int32
+	User     uint8
+	Pad      [3]uint8
 }
 
 type ProgramsCapture struct {
@@ -116,6 +117,16 @@ type ProgramsOpConfig struct {
 	Pad          uint16
 	Joins        uint64
 	Prefix       [24]int8
+	Keyed        uint8
+	Slot         uint8
+	OfHost       uint8
+	Conditional  uint8
+	ToExit       uint8
+	Error        uint8
+	ByValue      uint8
+	ByString     uint8
+	ThreadName   uint8
+	Unused       [7]uint8
 }
 
 type ProgramsOpCounters struct {
@@ -135,6 +146,7 @@ type ProgramsSpec struct {
 	Needs    uint16
 	WhenBase uint16
 	Pad      uint32
+	Key      [2]ProgramsArg
 	Capture  [16]ProgramsCapture
 }
 

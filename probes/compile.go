@@ -20,6 +20,10 @@ const (
 	argIndexed
 	argSaved
 	argElement
+	argContext
+	argInside
+	argDataLoc
+	argTask
 )
 
 const (
@@ -28,12 +32,15 @@ const (
 	captureText
 	captureTime
 	captureAttribute
+	captureBytes
 )
 
 // Flags of record.h.
 const (
 	captureEquals = 1
 	captureFirst  = 2
+	captureEnd    = 4
+	captureErrno  = 8
 )
 
 const (
@@ -54,6 +61,7 @@ const (
 	specForks       = 64
 	specTruth       = 128
 	specTentative   = 256
+	specArmed       = 512
 )
 
 // place is what captures at one site are compiled with.
@@ -85,9 +93,9 @@ func (p *place) lacking(name string) string {
 func siteSpec(probe *catalog.Probe, p *place) (bpf.ProgramsSpec, error) {
 	var spec bpf.ProgramsSpec
 	if probe.When != nil {
-		arg, err := p.arg(probe.When.Arg)
+		arg, err := p.arg(*probe.When.Arg)
 		if err != nil {
-			return spec, probe.When.At.Fault("argument %d: %v", probe.When.Arg, err)
+			return spec, probe.When.At.Fault("argument %d: %v", *probe.When.Arg, err)
 		}
 		spec.Guard, spec.When, spec.WhenBase = integer(arg, probe.When.Type), probe.When.Mask(), uint16(probe.When.Base())
 		if probe.When.Type == catalog.TypeBool {

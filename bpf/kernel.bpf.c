@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// clang-format off
+//go:build ignore
+// clang-format on
+
+/*
+ * Programs for the start, the end and the single events of operations at probes
+ * of the kernel: kprobes, entry and exit of functions, tracepoints. They are an
+ * object of their own, loaded only where a profile has such probes, and share the
+ * maps of the first one.
+ *
+ * All kinds have their arguments in the program's context, at places that user
+ * space knows: registers in struct pt_regs, words of a function or of a raw
+ * tracepoint, fields of a tracepoint's record. So one handler serves them all.
+ *
+ * None may sleep. They run in any thread, and in interrupts.
+ */
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include "record.h"
+#include "value.bpf.h"
+#include "ledger.bpf.h"
+#include "tables.bpf.h"
+#include "ring.bpf.h"
+#include "server.bpf.h"
+#include "kernelargs.bpf.h"
+#include "pending.bpf.h"
+
+#define BY_COOKIE (__u32)-1
+
+/* The site of a program that is loaded for one alone, else BY_COOKIE. */
+const volatile __u32 only_site = BY_COOKIE;
+
+static __always_inline __u32 site_of(void *ctx)
+{
+	return only_site == BY_COOKIE ? bpf_get_attach_cookie(ctx) : only_site;
+}
+
+static __always_inline bool wanted_here(const struct spec *spec)
+{
+	__u64 key = (__u64)spec->op << 32 | bpf_get_current_pid_tgid() >> 32;
+
+	if (!(spec->flags & SPEC_ONLY_TARGETS) || bpf_map_lookup_elem(&targets, &key))
+		return true;
+	if (!(spec->flags & SPEC_FORKS))
+		return false;
+	key = (__u64)spec->op << 32 | server_tgid();
+	return bpf_map_lookup_elem(&targets, &key);
+}
+
+/* False if the value of the guard does not meet the condition. */
+static __always_inline bool guard(const struct spec *spec, const struct moment *at)
+{
+	__u64 value = 0;
+
+	if (!spec->when)
+		return true;
+	if (read_word(&spec->guard, at, 0, &value))
+		return false;
+	if (spec->flags & SPEC_TRUTH)
+		value = value != 0;
+	value -= spec->when_base;
+	return value < 64 && spec->when >> value & 1;
+}
+
+/* Fills in the hit; false if it does not count. */
+static __always_inline bool meets(struct hit *hit, __u32 site)
+{
+	__u32 op;
+
+	hit->spec = bpf_map_lookup_elem(&sites, &site);
+	if (!hit->spec || !(hit->spec->flags & SPEC_ARMED))
+		return false;
+	op = hit->spec->op;
+	hit->config = bpf_map_lookup_elem(&ops, &op);
+	return hit->config && guard(hit->spec, &hit->at);
+}
+
+static __always_inline int on_start(struct hit *hit, __u32 site)
+{
+	__u32 op;
+
+	if (!meets(hit, site) || !wanted_here(hit->spec))
+		return 0;
+	op = hit->spec->op;
+	count(op, COUNT_STARTS);
+	if (!open_pending(hit))
+		return 0;
+	capture_all(hit);
+	/* Last, so that the time spent here is not counted as the operation's. */
+	hit->event->start_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+/* What the histogram tells apart beyond the operation. */
+static __always_inline void tell_apart(struct histogram_key *key, const struct hit *hit)
+{
+	const struct op_config *config = hit->config;
+	const struct event *event = hit->event;
+
+	key->op = hit->spec->op;
+	key->failed = !!(event->flags & EVENT_FAILED);
+	key->tgid = config->of_host ? 0 : event->tgid;
+	if (config->error)
+		key->status = event->values[(config->error - 1) & (MAX_VALUES - 1)];
+	if (config->by_value)
+		key->namespace[0] = event->values[(config->by_value - 1) & (MAX_VALUES - 1)];
+	if (config->by_string)
+		copy_name(key, hit);
+}
+
+static __always_inline void finish(struct hit *hit)
+{
+	const struct op_config *config = hit->config;
+	struct event *event = hit->event;
+	struct histogram_key key = {};
+	__u64 duration_ns = hit->at.now_ns - event->start_ns;
+	__u32 op = hit->spec->op;
+
+	if ((__s64)duration_ns < 0)
+		duration_ns = 0;
+	tell_apart(&key, hit);
+	observe(&key, duration_ns);
+	if (!key.failed && duration_ns < config->min_ns) {
+		count(op, COUNT_FILTERED);
+		return;
+	}
+	if (!key.failed && !chosen(config)) {
+		count(op, COUNT_SAMPLED);
+		return;
+	}
+	event->end_ns = event->start_ns + duration_ns;
+	if (event->used > data_size) {
+		count(op, COUNT_KERNEL_ERRORS);
+		return;
+	}
+	submit(event, event->used);
+}
+
+static __always_inline int on_done(struct hit *hit, __u32 site)
+{
+	__u32 op;
+
+	hit->at.now_ns = bpf_ktime_get_ns();
+	if (!meets(hit, site))
+		return 0;
+	op = hit->spec->op;
+	if (!find_pending(hit)) {
+		if (!wanted_here(hit->spec) || hit->spec->flags & SPEC_OPTIONAL)
+			return 0;
+		if (hit->config->conditional) {
+			count(op, COUNT_UNWANTED);
+			return 0;
+		}
+		count(op, COUNT_DONES);
+		count(op, COUNT_NO_START);
+		return 0;
+	}
+	if (hit->spec->flags & SPEC_NOTE) {
+		count(op, COUNT_NOTES);
+		capture_all(hit);
+		return 0;
+	}
+	count(op, COUNT_DONES);
+	count(op, COUNT_PAIRED);
+	capture_all(hit);
+	finish(hit);
+	close_pending(hit);
+	return 0;
+}
+
+static __always_inline int on_point(struct hit *hit, __u32 site)
+{
+	if (meets(hit, site) && wanted_here(hit->spec))
+		count(hit->spec->op, COUNT_POINTS);
+	return 0;
+}
+
+/*
+ * User space loads these with the type of each kind of probe: the code is the
+ * same for all.
+ */
+SEC("kprobe") int kernel_start(void *ctx)
+{
+	struct hit hit = {.at = {.context = (__u64)ctx}};
+
+	return on_start(&hit, site_of(ctx));
+}
+SEC("kprobe") int kernel_done(void *ctx)
+{
+	struct hit hit = {.at = {.context = (__u64)ctx}};
+
+	return on_done(&hit, site_of(ctx));
+}
+SEC("kprobe") int kernel_point(void *ctx)
+{
+	struct hit hit = {.at = {.context = (__u64)ctx}};
+
+	return on_point(&hit, site_of(ctx));
+}
+
+/* A thread that ends takes its open operations with it. */
+SEC("raw_tp/sched_process_exit") int pending_exit(void *ctx)
+{
+	abandon_pending(bpf_get_current_task_btf());
+	return 0;
+}
+
+SEC("iter/task") int count_pending(struct bpf_iter__task *ctx)
+{
+	if (ctx->task)
+		count_open_pending(ctx->task);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bpf
+
+import (
+	"errors"
+	"fmt"
+	"unsafe"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+)
+
+// KernelSettings say how much the programs at probes of the kernel keep.
+type KernelSettings struct {
+	Slots    int // operations that a thread keeps
+	Strings  int // bytes of all strings of an operation
+	Pending  int // operations that are kept by key, in all
+	WakeSize int // as Settings.RingBytes
+}
+
+// Action is what a program does at its probe.
+type Action string
+
+// The actions, by the names of their programs.
+const (
+	ActionStart Action = "kernel_start"
+	ActionDone  Action = "kernel_done"
+	ActionPoint Action = "kernel_point"
+)
+
+// Kernel holds the maps of the programs at probes of the kernel, and makes those
+// programs. It is safe for concurrent use.
+type Kernel struct {
+	spec    *ebpf.CollectionSpec
+	types   *btf.Cache
+	shared  map[string]*ebpf.Map
+	Objects KernelObjects // without the programs at probes
+}
+
+// NewKernel creates the maps that the programs do not share with the others,
+// and loads those that look after them. The others stay the caller's.
+func NewKernel(s KernelSettings, types *btf.Cache, others *ProgramsObjects) (*Kernel, error) {
+	spec, err := kernelSpec(s)
+	if err != nil {
+		return nil, err
+	}
+	k := &Kernel{spec: spec, types: types, shared: map[string]*ebpf.Map{
+		KernelMapCounters: others.Counters, KernelMapEmptyHistogram: others.EmptyHistogram, KernelMapEvents: others.Events,
+		KernelMapHistograms: others.Histograms, KernelMapOps: others.Ops, KernelMapSites: others.Sites,
+		KernelMapTargets: others.Targets,
+	}}
+	for name, m := range k.shared {
+		spec.Maps[name].MaxEntries = m.MaxEntries()
+	}
+	watching := spec.Copy()
+	for _, action := range []Action{ActionStart, ActionDone, ActionPoint} {
+		delete(watching.Programs, string(action))
+	}
+	all, err := ebpf.NewCollectionWithOptions(watching, ebpf.CollectionOptions{Cache: types, MapReplacements: k.shared})
+	if err != nil {
+		return nil, fmt.Errorf("load programs for probes of the kernel: %w", err)
+	}
+	defer all.Close()
+	var own struct {
+		Threads      *ebpf.Map     `ebpf:"pending_of_thread"`
+		Pending      *ebpf.Map     `ebpf:"pending"`
+		NoEvent      *ebpf.Map     `ebpf:"no_event"`
+		Open         *ebpf.Map     `ebpf:"open_pending_operations"`
+		PendingExit  *ebpf.Program `ebpf:"pending_exit"`
+		CountPending *ebpf.Program `ebpf:"count_pending"`
+	}
+	if err := all.Assign(&own); err != nil {
+		return nil, fmt.Errorf("assign programs and maps: %w", err)
+	}
+	k.Objects.PendingOfThread, k.Objects.Pending, k.Objects.NoEvent = own.Threads, own.Pending, own.NoEvent
+	k.Objects.OpenPendingOperations = own.Open
+	k.Objects.PendingExit, k.Objects.CountPending = own.PendingExit, own.CountPending
+	return k, nil
+}
+
+func kernelSpec(s KernelSettings) (*ebpf.CollectionSpec, error) {
+	spec, err := LoadKernel()
+	if err != nil {
+		return nil, fmt.Errorf("read embedded programs: %w", err)
+	}
+	data := uint32(s.Strings) + MaxString
+	one := uint32(unsafe.Sizeof(ProgramsEvent{})) + data
+	one = (one + 7) &^ 7 // the record behind it is aligned
+	data = one - uint32(unsafe.Sizeof(ProgramsEvent{}))
+	for name, value := range map[string]uint32{
+		KernelVarDataSize: data, KernelVarSlots: uint32(max(s.Slots, 1)), KernelVarWakeShift: wakeShift(s.WakeSize),
+	} {
+		if err := spec.Variables[name].Set(value); err != nil {
+			return nil, fmt.Errorf("set %s: %w", name, err)
+		}
+	}
+	setValueSize(spec.Maps[KernelMapPendingOfThread], one*uint32(max(s.Slots, 1)))
+	setValueSize(spec.Maps[KernelMapPending], one)
+	setValueSize(spec.Maps[KernelMapNoEvent], one)
+	spec.Maps[KernelMapPending].MaxEntries = uint32(max(s.Pending, 1))
+	return spec, nil
+}
+
+// Hook is a kind of probe: how the kernel runs a program there.
+type Hook struct {
+	Type   ebpf.ProgramType
+	Attach ebpf.AttachType
+	To     string // the function or raw tracepoint, of tracing programs
+	// Site is the one that a program is loaded for; nil: the attach cookie tells.
+	Site *uint32
+}
+
+// Program loads a program for a kind of probe. The caller closes it.
+func (k *Kernel) Program(action Action, hook Hook) (*ebpf.Program, error) {
+	spec := k.spec.Copy()
+	p := spec.Programs[string(action)]
+	p.Type, p.AttachType, p.AttachTo = hook.Type, hook.Attach, hook.To
+	if hook.Site != nil {
+		if err := spec.Variables[KernelVarOnlySite].Set(*hook.Site); err != nil {
+			return nil, fmt.Errorf("set site: %w", err)
+		}
+	}
+	spec.Programs = map[string]*ebpf.ProgramSpec{string(action): p}
+	with := map[string]*ebpf.Map{
+		KernelMapPendingOfThread: k.Objects.PendingOfThread, KernelMapPending: k.Objects.Pending,
+		KernelMapNoEvent: k.Objects.NoEvent, KernelMapOpenPendingOperations: k.Objects.OpenPendingOperations,
+	}
+	for name, m := range k.shared {
+		with[name] = m
+	}
+	all, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Cache: k.types, MapReplacements: with})
+	if err != nil {
+		return nil, err
+	}
+	defer all.Close()
+	program := all.DetachProgram(string(action))
+	if program == nil {
+		return nil, errors.New("the program is not there")
+	}
+	return program, nil
+}
+
+// Close frees the maps that are not shared. Programs in use keep them.
+func (k *Kernel) Close() error { return k.Objects.Close() }
