@@ -109,6 +109,10 @@ func (a *Assembler) Add(r *Record) {
 		a.counts.Unknown++
 		return
 	}
+	if op.InKernel {
+		a.addKernel(r, op)
+		return
+	}
 	instance := a.dir.Instance(r.TGID)
 	t := a.listen(r, op, instance)
 	if r.Flags&FlagUnchosen != 0 {
@@ -259,8 +263,8 @@ func (a *Assembler) addField(f *Field, r *Record) {
 	if f.Attr == "" || f.Role.private() {
 		return
 	}
-	if f.Type == FieldString {
-		a.name = sqltext.ValidUTF8(a.name[:0], r.Strings[f.Slot])
+	if f.Type.text() {
+		a.name = f.Type.appendText(a.name[:0], r.Strings[f.Slot])
 		if len(a.name) > 0 || !f.OmitZero {
 			a.attrs = append(a.attrs, String(f.Attr, a.names.text(a.name)))
 		}

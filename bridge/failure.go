@@ -73,6 +73,11 @@ func (o *Operation) StatusCode(status uint32) string {
 		state := unpackState(uint64(status))
 		return string(state[:])
 	}
+	for i := range o.Fields {
+		if f := &o.Fields[i]; f.Role == RoleErrorNumber {
+			return f.Text(uint64(status))
+		}
+	}
 	return strconv.FormatUint(uint64(status), 10)
 }
 

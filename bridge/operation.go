@@ -2,7 +2,11 @@
 
 package bridge
 
-import "github.com/spanbridge/spanbridge/bridge/sqltext"
+import (
+	"strconv"
+
+	"github.com/spanbridge/spanbridge/bridge/sqltext"
+)
 
 // FieldType tells how a captured value is read.
 type FieldType uint8
@@ -13,7 +17,23 @@ const (
 	FieldUint FieldType = iota
 	FieldInt
 	FieldString
+	FieldAddress   // a string of 4 or 16 bytes: an IP address
+	FieldArguments // strings one behind the other, each with a NUL
 )
+
+// text reports whether the value is one of [Record.Strings].
+func (t FieldType) text() bool { return t >= FieldString }
+
+// appendText appends the value as valid UTF-8.
+func (t FieldType) appendText(to, value []byte) []byte {
+	switch t {
+	case FieldAddress:
+		return appendAddress(to, value)
+	case FieldArguments:
+		return appendArguments(to, value)
+	}
+	return sqltext.ValidUTF8(to, value)
+}
 
 // Role gives a captured value a meaning beyond its attribute.
 type Role uint8
@@ -45,6 +65,25 @@ type Field struct {
 	Names map[uint64]string
 }
 
+// Text returns an integer value of the field as text: its name, if it has one.
+func (f *Field) Text(value uint64) string {
+	if name, ok := f.Names[value]; ok {
+		return name
+	}
+	if f.Type == FieldInt {
+		return strconv.FormatInt(int64(value), 10)
+	}
+	return strconv.FormatUint(value, 10)
+}
+
+// Key is the attribute's key, or the capture's name where it has none.
+func (f *Field) Key() string {
+	if f.Attr != "" {
+		return f.Attr
+	}
+	return f.Name
+}
+
 // Operation says what the records of one operation in one server program mean.
 // It is compiled from a profile and immutable once a source refers to it.
 type Operation struct {
@@ -71,6 +110,14 @@ type Operation struct {
 	// Resets is the set of those that reset the session's variables.
 	Resets uint64
 	Point  bool // a single event without an end
+	// InKernel says that the probes are in the kernel: the last string of a record
+	// is the name of the thread.
+	InKernel bool
+	// Host is what the operation's spans come from where they are of the host as a
+	// whole, not of a process that the directory knows; else nil.
+	Host *Instance
+	// By is the field that the metric tells apart, or nil.
+	By *Field
 	// Sequence says that each start of the inline operation ends the one before.
 	Sequence bool
 }

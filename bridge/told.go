@@ -54,10 +54,14 @@ func (role Role) private() bool {
 	return false
 }
 
-// namespace returns the current database of a record.
+// namespace returns the current database of a record, or what the metric tells
+// apart.
 func (a *Assembler) namespace(r *Record, op *Operation) string {
+	if op.By != nil && !op.By.Type.text() {
+		return op.By.Text(r.Values[op.By.Slot])
+	}
 	for i := range op.Fields {
-		if f := &op.Fields[i]; f.Role == RoleNamespace {
+		if f := &op.Fields[i]; f.Role == RoleNamespace || f == op.By {
 			a.name = sqltext.ValidUTF8(a.name[:0], r.Strings[f.Slot])
 			return a.names.text(a.name)
 		}

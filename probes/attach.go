@@ -5,6 +5,7 @@ package probes
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"sort"
@@ -30,7 +31,7 @@ type served struct {
 	missing   map[string]string // captures that this program does not allow
 	sites     []site
 	indexes   []uint32 // of the sites in the map of sites
-	links     []link.Link
+	links     []io.Closer
 	pids      map[int]bool // processes that want it now
 	limited   bool         // hits in other processes do not count
 	allowed   map[int]bool // the processes that the kernel side knows, while limited
@@ -41,7 +42,7 @@ func servedKey(profile *catalog.Profile, p *plan) string {
 	seen := make(map[string]bool)
 	var files []string
 	for i := range p.sites {
-		f := fmt.Sprintf("%d:%d", p.sites[i].file.key.dev, p.sites[i].file.key.ino)
+		f := p.sites[i].place()
 		if !seen[f] {
 			seen[f] = true
 			files = append(files, f)
@@ -49,6 +50,14 @@ func servedKey(profile *catalog.Profile, p *plan) string {
 	}
 	sort.Strings(files)
 	return strings.Join(append([]string{profile.Name, p.operation.Name, p.tier.Name}, files...), "|")
+}
+
+// place names what a site is in: a file, or itself if it is in the kernel.
+func (s *site) place() string {
+	if s.kernel != nil {
+		return s.probe
+	}
+	return fmt.Sprintf("%d:%d", s.file.key.dev, s.file.key.ino)
 }
 
 // newServed enters an operation into the tables of both sides.
@@ -65,18 +74,32 @@ func (s *Session) newServed(profile *catalog.Profile, p *plan) (*served, error) 
 	}
 	config := s.opConfig(profile, op, p.tier)
 	config.Family = s.familyOf(profile, op, sv.op)
+	if sv.inKernel() {
+		s.kernelConfig(&config, sv)
+	}
 	if err := s.objects.Ops.Put(uint32(sv.op), config); err != nil {
 		return nil, fmt.Errorf("configure operation %s: %w", op.Name, err)
 	}
+	shared := make(map[bpf.ProgramsSpec]uint32) // of many functions there is one thing to do
 	for i := range sv.sites {
 		sv.sites[i].spec.Op = sv.op
+		if index, ok := shared[sv.sites[i].spec]; ok && sv.sites[i].kernel != nil {
+			sv.indexes = append(sv.indexes, index)
+			continue
+		}
+		shared[sv.sites[i].spec] = s.nextSite
 		if s.nextSite >= uint32(s.objects.Sites.MaxEntries()) {
 			return nil, fmt.Errorf("no more than %d probe sites can be attached", s.objects.Sites.MaxEntries())
 		}
 		sv.indexes = append(sv.indexes, s.nextSite)
 		s.nextSite++
 	}
-	s.addOperation(bridgeOperation(profile, p))
+	o := bridgeOperation(profile, p)
+	o.InKernel = sv.inKernel() && !op.Inline()
+	if profile.OfHost() {
+		o.Host = hostInstance(profile)
+	}
+	s.addOperation(o)
 	return sv, nil
 }
 
@@ -162,6 +185,11 @@ func bridgeOperation(profile *catalog.Profile, p *plan) *bridge.Operation {
 		Resets: catalog.Mask(op.Resets),
 	}
 	copy(o.Phases[:], op.Phases)
+	for i := range o.Fields {
+		if op.By != "" && o.Fields[i].Name == op.By {
+			o.By = &o.Fields[i]
+		}
+	}
 	return o
 }
 
@@ -196,9 +224,19 @@ func (s *Session) attach(sv *served) error {
 // attachAction attaches one program to its sites, one link for each file.
 func (s *Session) attachAction(sv *served, a action) error {
 	byFile := make(map[*binary][]int)
+	inKernel := make(map[catalog.Address][]int)
 	for i := range sv.sites {
-		if sv.sites[i].action == a {
-			byFile[sv.sites[i].file] = append(byFile[sv.sites[i].file], i)
+		switch at := &sv.sites[i]; {
+		case at.action != a:
+		case at.kernel != nil:
+			inKernel[at.address] = append(inKernel[at.address], i)
+		default:
+			byFile[at.file] = append(byFile[at.file], i)
+		}
+	}
+	for _, indexes := range inKernel {
+		if err := s.attachKernel(sv, a, indexes); err != nil {
+			return err
 		}
 	}
 	for file, indexes := range byFile {
@@ -215,7 +253,7 @@ func (s *Session) attachAction(sv *served, a action) error {
 	return nil
 }
 
-func (s *Session) place(ex *link.Executable, sv *served, a action, indexes []int) ([]link.Link, error) {
+func (s *Session) place(ex *link.Executable, sv *served, a action, indexes []int) ([]io.Closer, error) {
 	if !s.multi {
 		return placeSingly(ex, s.program(a), a, sv, indexes)
 	}
@@ -233,11 +271,11 @@ func (s *Session) place(ex *link.Executable, sv *served, a action, indexes []int
 	if err != nil {
 		return nil, err
 	}
-	return []link.Link{l}, nil
+	return []io.Closer{l}, nil
 }
 
 // placeSingly is the way of kernels before 6.6. It needs CAP_SYS_ADMIN.
-func placeSingly(ex *link.Executable, program *ebpf.Program, a action, sv *served, indexes []int) (links []link.Link, err error) {
+func placeSingly(ex *link.Executable, program *ebpf.Program, a action, sv *served, indexes []int) (links []io.Closer, err error) {
 	for _, i := range indexes {
 		attach := ex.Uprobe
 		if a == actionReturn {
@@ -260,13 +298,58 @@ func (s *Session) program(a action) *ebpf.Program {
 
 // detach removes the probes, starts first: they were attached last.
 func (sv *served) detach() error {
-	var errs []error
-	for i := len(sv.links) - 1; i >= 0; i-- {
-		errs = append(errs, sv.links[i].Close())
-	}
+	links := sv.links
 	sv.links = nil
+	if sv.inKernel() {
+		return closeAll(links)
+	}
+	var errs []error
+	for i := len(links) - 1; i >= 0; i-- {
+		errs = append(errs, links[i].Close())
+	}
 	return errors.Join(errs...)
 }
+
+// inKernel reports whether the operation is seen at probes in the kernel.
+func (sv *served) inKernel() bool { return len(sv.sites) > 0 && sv.sites[0].kernel != nil }
+
+// kernelConfig adds what holds for operations at probes in the kernel.
+func (s *Session) kernelConfig(c *bpf.ProgramsOpConfig, sv *served) {
+	op, slots := sv.operation, sv.tier.Slots()
+	c.Keyed, c.OfHost = bit(sv.tier.Keyed()), bit(sv.profile.OfHost())
+	if !op.Point() && c.Keyed == 0 {
+		slot, known := s.slots[sv.tier]
+		if !known {
+			slot = uint8(len(s.slots))
+			s.slots[sv.tier] = slot
+		}
+		c.Slot = slot
+	}
+	for _, probe := range sv.tier.Start {
+		if probe.When != nil {
+			c.Conditional = 1
+		}
+	}
+	for _, probe := range sv.tier.Done {
+		if slices.ContainsFunc(probe.Addresses, isThreadExit) && probe.When == nil {
+			c.ToExit = 1
+		}
+	}
+	c.Error = uint8(slots.Value(op.Roles.Error) + 1)
+	c.ByValue, c.ByString = uint8(slots.Value(op.By)+1), uint8(slots.String(op.By)+1)
+	c.ThreadName = uint8(threadNameSlot + 1)
+}
+
+// isThreadExit reports whether a probe is where a thread ends: an operation that
+// ends there is not abandoned there.
+func isThreadExit(a catalog.Address) bool {
+	const name = "sched_process_exit"
+	return a.Kind == catalog.RawTracepoint && a.Symbol == name || a.Kind == catalog.Tracepoint && a.Name == name
+}
+
+// threadNameSlot is the string of a record that holds the name of the thread, at
+// probes in the kernel.
+const threadNameSlot = bridge.MaxStrings - 1
 
 // explain replaces a misleading hint: cilium/ebpf suspects the memory lock limit
 // behind every EPERM.

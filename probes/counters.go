@@ -84,17 +84,7 @@ func (s *Session) openOperations() ([]uint64, error) {
 			return nil, fmt.Errorf("reset count of open operations: %w", err)
 		}
 	}
-	it, err := link.AttachIter(link.IterOptions{Program: s.objects.CountOpen})
-	if err != nil {
-		return nil, fmt.Errorf("count open operations: %w", explain(err))
-	}
-	defer it.Close()
-	r, err := it.Open()
-	if err != nil {
-		return nil, fmt.Errorf("count open operations: %w", err)
-	}
-	defer r.Close()
-	if _, err := io.Copy(io.Discard, r); err != nil {
+	if err := iterate(s.objects.CountOpen); err != nil {
 		return nil, fmt.Errorf("count open operations: %w", err)
 	}
 	for i := range s.operations() {
@@ -102,7 +92,26 @@ func (s *Session) openOperations() ([]uint64, error) {
 			return nil, fmt.Errorf("count open operations: %w", err)
 		}
 	}
-	return counts, nil
+	if s.inKernel == nil {
+		return counts, nil
+	}
+	return counts, s.inKernel.addOpen(counts)
+}
+
+// iterate runs an iterator to its end.
+func iterate(p *ebpf.Program) error {
+	it, err := link.AttachIter(link.IterOptions{Program: p})
+	if err != nil {
+		return explain(err)
+	}
+	defer it.Close()
+	r, err := it.Open()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	_, err = io.Copy(io.Discard, r)
+	return err
 }
 
 // Histograms reads the durations that the kernel side has counted, and the
@@ -114,7 +123,7 @@ func (s *Session) Histograms() ([]bridge.HistogramPoint, error) {
 	it := s.objects.Histograms.Iterate()
 	for it.Next(&key, &perCPU) {
 		p := bridge.HistogramPoint{
-			Op: key.Op, TGID: key.Tgid, Status: key.Status, Failed: key.Failed != 0, Namespace: namespaceOf(&key),
+			Op: key.Op, TGID: key.Tgid, Status: key.Status, Failed: key.Failed != 0, Namespace: s.namespaceOf(&key),
 		}
 		for i := range perCPU {
 			p.Count += perCPU[i].Count
@@ -151,7 +160,12 @@ func (s *Session) appendEvents(points []bridge.HistogramPoint) ([]bridge.Histogr
 	return points, nil
 }
 
-func namespaceOf(key *bpf.ProgramsHistogramKey) string {
+// namespaceOf returns the namespace of a series, or the value that its operation
+// is told apart by, as text.
+func (s *Session) namespaceOf(key *bpf.ProgramsHistogramKey) string {
+	if op := s.Operation(key.Op); op != nil && op.By != nil && op.By.Type != bridge.FieldString {
+		return op.By.Text(key.Namespace[0])
+	}
 	text := unsafe.Slice((*byte)(unsafe.Pointer(&key.Namespace)), unsafe.Sizeof(key.Namespace))
 	if end := bytes.IndexByte(text, 0); end >= 0 {
 		text = text[:end]

@@ -3,6 +3,11 @@
 package probes
 
 import (
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
 	"github.com/spanbridge/spanbridge/bridge"
 	"github.com/spanbridge/spanbridge/probes/catalog"
 )
@@ -19,6 +24,12 @@ func operationFields(op *catalog.Operation, tier *catalog.Tier, s catalog.Slots,
 		}
 	}
 	mapped := make(map[string]bool)
+	errnos := make(map[string]bool)
+	for _, probe := range tier.Probes() {
+		for _, c := range probe.Captures {
+			errnos[c.Name] = errnos[c.Name] || c.Errno
+		}
+	}
 	for _, a := range op.Attributes {
 		if a.Value != nil {
 			constants = append(constants, a.Value.Attr(a.Key))
@@ -41,12 +52,33 @@ func operationFields(op *catalog.Operation, tier *catalog.Tier, s catalog.Slots,
 			}
 		}
 	}
+	for i := range fields {
+		if errnos[fields[i].Name] && fields[i].Names == nil {
+			fields[i].Names = errnoNames()
+		}
+	}
 	return fields, constants
 }
+
+// errnoNames are the names of the kernel's error numbers, such as ENOENT.
+var errnoNames = sync.OnceValue(func() map[uint64]string {
+	const last = 133 // EHWPOISON, include/uapi/asm-generic/errno.h
+	names := make(map[uint64]string)
+	for n := 1; n <= last; n++ {
+		if name := unix.ErrnoName(syscall.Errno(n)); name != "" {
+			names[uint64(n)] = name
+		}
+	}
+	return names
+})
 
 func newField(name string, t catalog.Type, roles *catalog.Roles, s catalog.Slots) bridge.Field {
 	f := bridge.Field{Name: name, Type: bridge.FieldUint}
 	switch {
+	case t == catalog.TypeAddress:
+		f.Type, f.Slot = bridge.FieldAddress, s.String(name)
+	case t == catalog.TypeArguments:
+		f.Type, f.Slot = bridge.FieldArguments, s.String(name)
 	case t.Text():
 		f.Type, f.Slot = bridge.FieldString, s.String(name)
 	case t.Signed():

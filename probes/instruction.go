@@ -6,6 +6,8 @@ import (
 	"debug/elf"
 
 	"golang.org/x/arch/x86/x86asm"
+
+	"github.com/spanbridge/spanbridge/probes/catalog"
 )
 
 // Cost is the class of what a probe hit at a site costs the traced thread.
@@ -18,7 +20,18 @@ const (
 	CostStepped  Cost = "single-step"  // several times as much
 	CostReturn   Cost = "return"       // of a function, whose entry the kernel hits unseen
 	CostUnknown  Cost = "not examined" // arm64
+
+	// In the kernel.
+	CostKprobe     Cost = "kprobe"
+	CostTracing    Cost = "trampoline" // fentry, fexit, raw tracepoints
+	CostTracepoint Cost = "tracepoint"
 )
+
+// kernelCosts are the classes of the kinds of probes in the kernel.
+var kernelCosts = map[catalog.ProbeKind]Cost{
+	catalog.Kprobe: CostKprobe, catalog.Kretprobe: CostKprobe, catalog.Fentry: CostTracing, catalog.Fexit: CostTracing,
+	catalog.Tracepoint: CostTracepoint, catalog.RawTracepoint: CostTracing,
+}
 
 // entrySite is where to probe a function at its entry.
 type entrySite struct {

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/features"
 	"github.com/cilium/ebpf/ringbuf"
 
@@ -20,6 +21,7 @@ type Ahead struct {
 	textHead, ringBytes int
 	done                chan struct{}
 	multi               bool // uprobe_multi links exist
+	types               *btf.Cache
 	objects             bpf.ProgramsObjects
 	err                 error
 }
@@ -39,7 +41,7 @@ func (a *Ahead) load() error {
 	if _, err := os.Stat(vmlinuxBTF); err != nil {
 		return fmt.Errorf("%w: it has no BTF in %s; use a kernel built with CONFIG_DEBUG_INFO_BTF", ErrKernel, vmlinuxBTF)
 	}
-	types := bpf.KernelTypes()
+	a.types = bpf.KernelTypes()
 	multiErr := features.HaveBPFLinkUprobeMulti()
 	if errors.Is(multiErr, os.ErrPermission) {
 		return ErrPrivilege
@@ -49,7 +51,7 @@ func (a *Ahead) load() error {
 	if err != nil {
 		return err
 	}
-	if err := bpf.Load(spec, types, &a.objects); err != nil {
+	if err := bpf.Load(spec, a.types, &a.objects); err != nil {
 		return explainLoad(err)
 	}
 	return nil
@@ -67,14 +69,14 @@ func (s *Session) prepare() (err error) {
 	if ahead.err != nil {
 		return ahead.err
 	}
-	s.objects, s.multi = ahead.objects, ahead.multi
+	s.objects, s.multi, s.kernel.cache = ahead.objects, ahead.multi, ahead.types
 	if s.reader, err = ringbuf.NewReader(s.objects.Events); err != nil {
 		return fmt.Errorf("open ring buffer: %w", err)
 	}
 	if s.execs, err = ringbuf.NewReader(s.objects.Execs); err != nil {
 		return fmt.Errorf("open ring buffer: %w", err)
 	}
-	return nil
+	return s.openKernel()
 }
 
 func explainLoad(err error) error {

@@ -30,7 +30,7 @@ func onOverlay(f *os.File) bool {
 // overlayfs.
 func (sv *served) layered() bool {
 	for i := range sv.sites {
-		if sv.sites[i].file.overlay {
+		if f := sv.sites[i].file; f != nil && f.overlay {
 			return true
 		}
 	}

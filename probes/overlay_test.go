@@ -3,10 +3,9 @@
 package probes
 
 import (
+	"io"
 	"os"
 	"testing"
-
-	"github.com/cilium/ebpf/link"
 
 	"github.com/spanbridge/spanbridge/probes/catalog"
 )
@@ -39,7 +38,7 @@ func TestOperationsOfContainersThatAreGoneServeNewOnes(t *testing.T) {
 		{"one that runs", map[string]*served{"old": running}, nil},
 		{"another operation", map[string]*served{"old": fakeServed(other, 7, true)}, nil},
 		{"one outside of containers", map[string]*served{"old": fakeServed(op, 7, false)}, nil},
-		{"one that is attached", map[string]*served{"old": {operation: op, links: make([]link.Link, 1), sites: gone.sites}}, nil},
+		{"one that is attached", map[string]*served{"old": {operation: op, links: make([]io.Closer, 1), sites: gone.sites}}, nil},
 	} {
 		s := &Session{served: test.served}
 		p := fresh()
@@ -87,7 +86,7 @@ func TestFilesOfContainersThatAreGoneAreClosed(t *testing.T) {
 	attached := &binary{key: fileKey{1, 4}, overlay: true, file: open()}
 	s := &Session{
 		scout:  scout{seen: map[int]*observed{1: {files: map[fileKey]bool{watched.key: true}}}},
-		served: map[string]*served{"x": {links: make([]link.Link, 1), sites: []site{{file: attached}}}},
+		served: map[string]*served{"x": {links: make([]io.Closer, 1), sites: []site{{file: attached}}}},
 	}
 	s.files.byKey = map[fileKey]*binary{gone.key: gone, host.key: host, watched.key: watched, attached.key: attached}
 	s.dropOverlays()

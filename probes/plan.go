@@ -28,7 +28,9 @@ const (
 // site is one place to attach to.
 type site struct {
 	action    action
-	file      *binary
+	file      *binary      // nil in the kernel
+	kernel    *kernelPoint // nil in a program
+	address   catalog.Address
 	probe     string // address in the profile's notation
 	offset    uint64 // file offset
 	semaphore uint64 // file offset, 0 if there is none
@@ -79,6 +81,8 @@ type plan struct {
 	missing map[string]string
 	// atEntry is why functions are probed at their entries, not at their calls.
 	atEntry string
+	// passed says of probes that come first why another one is in their place.
+	passed []string
 }
 
 // Miss is why a tier does not serve an operation of a process.
@@ -103,7 +107,7 @@ func (s *scout) planOperation(v *view, profile *catalog.Profile, op *catalog.Ope
 			for name := range t.had {
 				delete(t.missing, name) // another probe has it
 			}
-			p.tier, p.sites, p.missing, p.atEntry = tier, sites, t.missing, t.atEntry
+			p.tier, p.sites, p.missing, p.atEntry, p.passed = tier, sites, t.missing, t.atEntry, t.passed
 			v.served = append(v.served, op.Name+"/"+tier.Name)
 			return p
 		}
@@ -132,6 +136,7 @@ type tierPlan struct {
 	had     map[string]bool
 	// atEntry is why functions are probed at their entries, not at their calls.
 	atEntry string
+	passed  []string // addresses that came first and do not serve, with the reasons
 }
 
 func (t *tierPlan) sites() ([]site, error) {
@@ -204,6 +209,15 @@ func (t *tierPlan) allSites() ([]site, error) {
 func (t *tierPlan) probe(probe *catalog.Probe) ([]site, error) {
 	var reasons []string
 	for _, address := range probe.Addresses {
+		if address.Kind.Kernel() {
+			sites, err := t.inKernel(address, probe)
+			if err != nil {
+				reasons = append(reasons, fmt.Sprintf("%s: %v", address, err))
+				continue
+			}
+			t.passed = append(t.passed, reasons...)
+			return sites, nil
+		}
 		files := t.view.find(address)
 		if len(files) == 0 {
 			reasons = append(reasons, fmt.Sprintf("%s is not loaded", address.Path))
@@ -223,6 +237,25 @@ func (t *tierPlan) probe(probe *catalog.Probe) ([]site, error) {
 		reasons = append(reasons, missing(address, files[0]))
 	}
 	return nil, errors.New(strings.Join(reasons, ", "))
+}
+
+// inKernel returns the sites of an address in the kernel.
+func (t *tierPlan) inKernel(address catalog.Address, probe *catalog.Probe) ([]site, error) {
+	points, err := t.scout.kernel.find(address)
+	if err != nil {
+		return nil, err
+	}
+	sites := make([]site, len(points))
+	for i, point := range points {
+		spec, err := kernelSpec(probe, &kernelPlace{
+			point: point, types: t.scout.kernel.readTypes, slots: t.tier.Slots(), roles: &t.op.Roles, missing: t.missing, had: t.had,
+		})
+		if err != nil {
+			return nil, err
+		}
+		sites[i] = site{kernel: point, address: address, probe: point.address.String(), cost: kernelCosts[address.Kind], spec: spec}
+	}
+	return sites, nil
 }
 
 func missing(a catalog.Address, b *binary) string {
@@ -293,7 +326,7 @@ func (t *tierPlan) resolveUSDT(file *binary, a catalog.Address, probe *catalog.P
 	var sites []site
 	for i := range found.Sites {
 		at := &found.Sites[i]
-		cost, err := checkInstruction(t.scout.kernel, at.Instruction.Kind)
+		cost, err := checkInstruction(t.scout.kernel.version, at.Instruction.Kind)
 		if err != nil {
 			return nil, fmt.Errorf("%s:%s at %#x of %s: %w", a.Provider, a.Name, at.Address, file.path, err)
 		}

@@ -13,6 +13,7 @@ import (
 // programs: docs/doctor.md defines the names.
 type Report struct {
 	Targets []TargetReport `json:"targets"` // by pid
+	Hosts   []HostReport   `json:"hosts"`   // by profile
 	Sites   int            `json:"-"`       // probe sites with a program attached
 }
 
@@ -33,6 +34,14 @@ type TargetReport struct {
 	// LeftOut are the operations that need more detail than was asked for.
 	LeftOut []string `json:"left_out"`
 	Hints   []Hint   `json:"hints"`
+}
+
+// HostReport is a profile that is about the host.
+type HostReport struct {
+	Profile    string            `json:"profile"`
+	Operations []OperationReport `json:"operations"`
+	Unseen     []UnseenReport    `json:"unseen"`
+	LeftOut    []string          `json:"left_out"`
 }
 
 // Standing says whether a profile was tested with a server's version.
@@ -58,13 +67,14 @@ type OperationReport struct {
 	Misses  []Miss           `json:"misses"`  // why the better tiers do not serve
 	// AtEntry is why functions are hit at their entry, more often than at the calls
 	// that are meant; "" where they are not.
-	AtEntry string `json:"at_entry,omitempty"`
+	AtEntry string   `json:"at_entry,omitempty"`
+	Passed  []string `json:"passed"` // probes that would come first, and why they do not serve
 }
 
 // OperationSite is one place with a probe.
 type OperationSite struct {
 	Probe  string `json:"probe"` // in the profile's notation
-	File   string `json:"file"`  // path, as the process sees it
+	File   string `json:"file"`  // path, as the process sees it; "" in the kernel
 	Offset uint64 `json:"offset"`
 	Cost   Cost   `json:"cost"`
 }
@@ -95,6 +105,9 @@ func (s *Session) Report() Report { return *s.report.Load() }
 
 func (s *Session) publishReport() {
 	r := s.scout.report()
+	for i := range r.Hosts {
+		s.tellHost(s.hosts[i], &r.Hosts[i])
+	}
 	for i := range r.Targets {
 		s.tell(&r.Targets[i])
 	}
@@ -108,11 +121,31 @@ func (s *Session) publishReport() {
 
 // report tells of the targets as they were last examined.
 func (s *scout) report() Report {
-	r := Report{Targets: []TargetReport{}}
+	r := Report{Targets: []TargetReport{}, Hosts: []HostReport{}}
+	for _, h := range s.hosts {
+		r.Hosts = append(r.Hosts, s.hostReport(h))
+	}
 	for _, o := range s.seen {
 		r.Targets = append(r.Targets, s.targetReport(o))
 	}
 	slices.SortFunc(r.Targets, func(a, b TargetReport) int { return cmp.Compare(a.PID, b.PID) })
+	return r
+}
+
+func (s *scout) hostReport(h *hosted) HostReport {
+	r := HostReport{Profile: h.profile.Name, Operations: []OperationReport{}, Unseen: []UnseenReport{}, LeftOut: []string{}}
+	for _, p := range h.plans {
+		if p.tier == nil {
+			r.Unseen = append(r.Unseen, UnseenReport{Name: p.operation.Name, Misses: p.misses})
+			continue
+		}
+		r.Operations = append(r.Operations, operationReport(p))
+	}
+	for _, op := range h.profile.Operations {
+		if !s.cfg.Detail.Includes(op.Detail) {
+			r.LeftOut = append(r.LeftOut, op.Name)
+		}
+	}
 	return r
 }
 
@@ -160,10 +193,15 @@ func operationReport(p *plan) OperationReport {
 	r := OperationReport{
 		Name: p.operation.Name, Tier: p.tier.Name, CostNs: costOf(p.sites),
 		Lacks: listed(p.tier.Lacks), Missing: []MissingCapture{}, Misses: listed(p.misses), AtEntry: p.atEntry,
+		Passed: listed(p.passed),
 	}
 	for i := range p.sites {
 		at := &p.sites[i]
-		r.Sites = append(r.Sites, OperationSite{Probe: at.probe, File: at.file.path, Offset: at.offset, Cost: at.cost})
+		site := OperationSite{Probe: at.probe, Offset: at.offset, Cost: at.cost}
+		if at.file != nil {
+			site.File = at.file.path
+		}
+		r.Sites = append(r.Sites, site)
 	}
 	told := make(map[string]bool)
 	for _, probe := range p.tier.Probes() {

@@ -91,12 +91,12 @@ func TestReportNamesWhatServesWhatItCostsAndWhatIsMissing(t *testing.T) {
 			Missing: []MissingCapture{
 				{"user", []string{"user.name"}, gone}, {"text", []string{"db.query.text", "db.query.summary"}, gone},
 			},
-			Misses: []Miss{miss},
+			Misses: []Miss{miss}, Passed: []string{},
 		}},
 		Unseen:  []UnseenReport{{Name: "sale", Misses: []Miss{saleMiss}}},
 		LeftOut: []string{"aisle"},
 		Hints:   []Hint{{Operations: []string{"query", "sale"}, Tier: "native", Mend: "a shop with probes"}},
-	}}}
+	}}, Hosts: []HostReport{}}
 	if diff := cmp.Diff(want, s.report(), cmp.AllowUnexported(Miss{})); diff != "" {
 		t.Errorf("the report differs (-want +got):\n%s", diff)
 	}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+
+	"github.com/spanbridge/spanbridge/probes/catalog"
 )
 
 // Scan looks at all processes, attaches what is new and detaches what is no
@@ -29,6 +31,9 @@ func (s *Session) scan(pids []int) error {
 	for _, pid := range pids {
 		s.discover(pid)
 	}
+	if len(s.hosts) > 0 && len(s.cfg.Targets) > 0 {
+		s.lookForNamed(pids)
+	}
 	return s.reconcile()
 }
 
@@ -48,6 +53,9 @@ func (s *Session) reconcile() error {
 	for _, sv := range s.served {
 		clear(sv.pids)
 	}
+	for _, h := range s.hosts {
+		errs = append(errs, s.wantHost(h))
+	}
 	for _, o := range s.seen {
 		errs = append(errs, s.want(o))
 	}
@@ -61,9 +69,16 @@ func (s *Session) reconcile() error {
 			errs = append(errs, s.settle(sv))
 		}
 	}
+	err := errors.Join(errs...)
+	if refused := refusals(err); len(refused) > 0 {
+		for _, r := range refused {
+			s.replan(r)
+		}
+		return s.reconcile()
+	}
 	s.dropOverlays()
 	s.publishReport()
-	return errors.Join(errs...)
+	return err
 }
 
 // want finds what serves a process and marks it as wanted.
@@ -79,20 +94,29 @@ func (s *Session) want(o *observed) error {
 		if p.tier == nil {
 			continue
 		}
-		key := servedKey(o.profile, p)
-		sv := s.find(key, o.profile, p)
-		if sv == nil {
-			var err error
-			if sv, err = s.newServed(o.profile, p); err != nil {
-				return err
-			}
-			s.served[key] = sv
+		sv, err := s.serve(o.profile, p)
+		if err != nil {
+			return err
 		}
 		sv.pids[o.pid] = true
 		o.served = append(o.served, sv)
 	}
 	s.learn(o)
 	return nil
+}
+
+// serve returns what serves an operation by a plan.
+func (s *Session) serve(profile *catalog.Profile, p *plan) (*served, error) {
+	key := servedKey(profile, p)
+	if sv := s.find(key, profile, p); sv != nil {
+		return sv, nil
+	}
+	sv, err := s.newServed(profile, p)
+	if err != nil {
+		return nil, err
+	}
+	s.served[key] = sv
+	return sv, nil
 }
 
 // retire detaches what no living process wants any more, if another tier has
@@ -102,6 +126,8 @@ func (s *Session) retire(sv *served) error {
 	switch {
 	case len(sv.links) == 0:
 		return nil
+	case sv.inKernel():
+		return sv.detach()
 	case sv.layered():
 		return sv.detach()
 	case !s.replaced(sv):
@@ -169,6 +195,9 @@ func (s *Session) replaced(sv *served) bool {
 // mustLimit reports whether the operation's probes would also fire in
 // processes that do not want them.
 func (s *Session) mustLimit(sv *served) bool {
+	if sv.inKernel() {
+		return !sv.pids[everywhere]
+	}
 	for _, t := range s.cfg.Targets {
 		if t.PID != 0 {
 			return true

@@ -17,10 +17,12 @@ import (
 // attaches nothing. It is not safe for concurrent use.
 type scout struct {
 	cfg      Config
-	kernel   uint32 // version code
+	kernel   kernel
 	files    files
 	seen     map[int]*observed
 	starting map[int]bool // targets to be, by pid
+	hosts    []*hosted
+	named    map[int]*process // to which what hosts have is limited, if targets are named
 }
 
 func newScout(cfg Config) (scout, error) {
@@ -28,9 +30,10 @@ func newScout(cfg Config) (scout, error) {
 	s := scout{
 		cfg: cfg, files: files{cacheDir: cfg.SymbolCache},
 		seen: make(map[int]*observed), starting: make(map[int]bool),
+		hosts: hostProfiles(cfg.Profiles), named: make(map[int]*process),
 	}
 	var err error
-	if s.kernel, err = features.LinuxVersionCode(); err != nil {
+	if s.kernel.version, err = features.LinuxVersionCode(); err != nil {
 		return s, fmt.Errorf("read kernel version: %w", err)
 	}
 	return s, nil
@@ -95,7 +98,7 @@ func (s *scout) profileOf(p *process, unfit func(*process, *catalog.Match) strin
 			return profile
 		}
 	}
-	if named && len(s.cfg.Profiles) == 1 {
+	if named && len(s.cfg.Profiles) == 1 && !s.cfg.Profiles[0].OfHost() {
 		return s.cfg.Profiles[0]
 	}
 	return nil

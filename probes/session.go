@@ -78,9 +78,12 @@ type Session struct {
 	execs   *ringbuf.Reader
 	sample  ringbuf.Record
 
+	inKernel *kernelPrograms // nil: no profile has probes there
+
 	// Only the goroutine that scans uses these.
 	served   map[string]*served
 	nextSite uint32
+	slots    map[*catalog.Tier]uint8 // where threads keep operations at probes in the kernel
 
 	mu        sync.RWMutex // guards instances
 	instances map[uint32]*instance
@@ -105,7 +108,7 @@ func Open(cfg Config) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{scout: scout, served: make(map[string]*served), instances: make(map[uint32]*instance)}
+	s := &Session{scout: scout, served: make(map[string]*served), slots: make(map[*catalog.Tier]uint8), instances: make(map[uint32]*instance)}
 	s.table.Store(&[]*bridge.Operation{})
 	s.report.Store(&Report{})
 	if err := s.prepare(); err != nil {
@@ -148,7 +151,8 @@ func (s *Session) Close() error {
 				errs = append(errs, r.Close())
 			}
 		}
-		errs = append(errs, s.objects.Close())
+		errs = append(errs, s.inKernel.close(), s.objects.Close())
+		s.kernel.close()
 		s.files.close()
 	})
 	return errors.Join(errs...)

@@ -22,6 +22,47 @@ func (s *Session) tell(t *TargetReport) {
 	}
 }
 
+// tellHost says how the host is observed, and again when that changes.
+func (s *Session) tellHost(h *hosted, r *HostReport) {
+	lines := r.lines()
+	if told := strings.Join(lines, "\n"); told != h.told {
+		h.told = told
+		for _, line := range lines {
+			s.cfg.Logf("%s", line)
+		}
+	}
+}
+
+// lines tells of the host in short: at which probes each operation is seen, and
+// why not at others.
+func (r *HostReport) lines() (lines []string) {
+	for _, op := range r.Operations {
+		var at []string
+		for _, site := range op.Sites {
+			at = append(at, site.Probe)
+		}
+		if n := len(at); n > maxTold {
+			at = append(at[:maxTold], fmt.Sprintf("%d more", n-maxTold))
+		}
+		lines = append(lines, fmt.Sprintf("%s: %s at %s", r.Profile, op.Name, strings.Join(at, ", ")))
+		for _, reason := range op.Passed {
+			lines = append(lines, fmt.Sprintf("%s: %s: not at %s", r.Profile, op.Name, reason))
+		}
+		for _, m := range op.Missing {
+			lines = append(lines, fmt.Sprintf("%s: no %s in %s: %s", r.Profile, m.Capture, op.Name, m.Reason))
+		}
+	}
+	for _, op := range r.Unseen {
+		for _, m := range op.Misses {
+			lines = append(lines, fmt.Sprintf("%s: %s cannot be seen: %s: %s", r.Profile, op.Name, m.Tier, m.Reason))
+		}
+	}
+	return lines
+}
+
+// maxTold is how many probes of an operation are named.
+const maxTold = 4
+
 // lines tells of a target in short: which tier serves each operation, then a
 // line for each reason why something is missing.
 func (t *TargetReport) lines() []string {
@@ -66,8 +107,13 @@ func (t *TargetReport) title() string {
 }
 
 // Reasons says of each operation that is not seen why no tier serves it.
-func (t *TargetReport) Reasons() (all []string) {
-	for _, op := range t.Unseen {
+func (t *TargetReport) Reasons() []string { return reasons(t.Unseen) }
+
+// Reasons says of each operation that is not seen why no tier serves it.
+func (r *HostReport) Reasons() []string { return reasons(r.Unseen) }
+
+func reasons(unseen []UnseenReport) (all []string) {
+	for _, op := range unseen {
 		var misses []string
 		for _, m := range op.Misses {
 			misses = append(misses, m.Tier+": "+m.Reason)

@@ -76,7 +76,7 @@ func (c *config) flags(f *pflag.FlagSet) {
 // lookFlags are the flags that say at what to look.
 func (c *config) lookFlags(f *pflag.FlagSet) {
 	f.StringArrayVarP(&c.Targets, "target", "t", c.Targets, "look only at this `NAME|PID|PATH` (repeatable; default: every server that a profile knows)")
-	f.StringArrayVarP(&c.Profiles, "profile", "p", c.Profiles, "use only this profile, `NAME|FILE` (repeatable; default: all built-in ones)")
+	f.StringArrayVarP(&c.Profiles, "profile", "p", c.Profiles, "use only this profile, `NAME|FILE` (repeatable; default: all built-in ones of servers)")
 	f.StringVar(&c.Detail, "detail", c.Detail, "how closely to look: query, phases or stages")
 }
 
@@ -177,7 +177,8 @@ func (c *config) profiles() ([]*catalog.Profile, error) {
 
 func (c *config) parseProfiles() ([]*catalog.Profile, error) {
 	if len(c.Profiles) == 0 {
-		return catalog.Builtin(), nil
+		all := catalog.Builtin()
+		return slices.DeleteFunc(all, (*catalog.Profile).OfHost), nil // those are asked for by name
 	}
 	var all []*catalog.Profile
 	var errs []error

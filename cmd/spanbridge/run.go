@@ -155,7 +155,7 @@ func (p *pipeline) announce(readyFD int) error {
 	}
 	line := fmt.Sprintf("ready targets=%d sites=%d", len(report.Targets), report.Sites)
 	logf("%s", line)
-	if len(report.Targets) == 0 {
+	if len(report.Targets) == 0 && len(report.Hosts) == 0 {
 		logf("no target is running yet: waiting for it")
 	}
 	if readyFD < 0 {
@@ -172,7 +172,7 @@ func (p *pipeline) announce(readyFD int) error {
 // nothingToSee is an error where targets run but none has a probe, or a pid was
 // asked for that does not run.
 func (p *pipeline) nothingToSee(report *probes.Report) error {
-	if len(report.Targets) == 0 {
+	if len(report.Targets) == 0 && len(report.Hosts) == 0 {
 		for _, t := range p.settings.Targets {
 			if target, err := probes.ParseTarget(t); err == nil && target.PID != 0 {
 				return p.session.WhyNot(target.PID)
@@ -181,6 +181,12 @@ func (p *pipeline) nothingToSee(report *probes.Report) error {
 		return nil
 	}
 	var why []string
+	for _, h := range report.Hosts {
+		if len(h.Operations) > 0 {
+			return nil
+		}
+		why = append(why, fmt.Sprintf("%s: %s", h.Profile, strings.Join(h.Reasons(), "; ")))
+	}
 	for _, t := range report.Targets {
 		if len(t.Operations) > 0 {
 			return nil

@@ -27,7 +27,9 @@ func seriesAttributes(op *bridge.Operation, instance *bridge.Instance, s bridge.
 	if op.System != "" {
 		kvs = append(kvs, attribute.String("db.system.name", op.System))
 	}
-	if s.Namespace != "" {
+	if s.Namespace != "" && op.By != nil {
+		kvs = append(kvs, attribute.String(op.By.Key(), printable(s.Namespace)))
+	} else if s.Namespace != "" {
 		kvs = append(kvs, attribute.String("db.namespace", printable(s.Namespace)))
 	}
 	if s.Failed {

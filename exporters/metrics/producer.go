@@ -162,7 +162,11 @@ func (p *Producer) admit(key bridge.Series) *input {
 	if op == nil || (op.Metric == "" && op.Counter == "") {
 		return nil
 	}
-	attrs := seriesAttributes(op, p.opts.Directory.Instance(key.TGID), key)
+	instance := op.Host
+	if instance == nil {
+		instance = p.opts.Directory.Instance(key.TGID)
+	}
+	attrs := seriesAttributes(op, instance, key)
 	in := &input{}
 	if op.Metric != "" && !op.Point {
 		in.histogram = p.instrument(instrumentKey{name: op.Metric}).admit(attrs)

@@ -28,6 +28,15 @@ func TestParseAddress(t *testing.T) {
 			Address{Kind: Uretprobe, Path: "exe", Symbol: "_Z1fv"}},
 		{"a uprobe with a decimal offset", "uprobe:libpq.so*:PQexec+4",
 			Address{Kind: Uprobe, Path: "libpq.so*", Symbol: "PQexec", Offset: 4}},
+		{"a function of the kernel", "kprobe:vfs_read", Address{Kind: Kprobe, Symbol: "vfs_read"}},
+		{"the middle of one", "kprobe:vfs_read+0x10", Address{Kind: Kprobe, Symbol: "vfs_read", Offset: 16}},
+		{"its return", "kretprobe:vfs_read", Address{Kind: Kretprobe, Symbol: "vfs_read"}},
+		{"a part that the compiler made", "kprobe:tcp_ack.isra.0", Address{Kind: Kprobe, Symbol: "tcp_ack.isra.0"}},
+		{"its entry", "fentry:vfs_*", Address{Kind: Fentry, Symbol: "vfs_*"}},
+		{"its exit", "fexit:vfs_read", Address{Kind: Fexit, Symbol: "vfs_read"}},
+		{"a tracepoint", "tracepoint:sched:sched_process_exec", Address{Kind: Tracepoint, Provider: "sched", Name: "sched_process_exec"}},
+		{"tracepoints", "tracepoint:*:sys_enter_*", Address{Kind: Tracepoint, Provider: "*", Name: "sys_enter_*"}},
+		{"a raw tracepoint", "rawtracepoint:sched_switch", Address{Kind: RawTracepoint, Symbol: "sched_switch"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got, err := ParseAddress(tc.in)
@@ -47,12 +56,19 @@ func TestParseAddress(t *testing.T) {
 
 func TestParseAddressRefuses(t *testing.T) {
 	for _, tc := range []struct{ name, in, want string }{
-		{"nothing", "", "want usdt:PATH:PROVIDER:NAME or uprobe:PATH:SYMBOL[+OFFSET]"},
-		{"a kind of a later version", "fentry:vfs_read", "fentry probes are not supported in this version"},
+		{"nothing", "", "want KIND:PLACE, such as usdt:PATH:PROVIDER:NAME"},
 		{"the return from the middle of a function", "uretprobe:exe:main+4", "a function returns as a whole"},
 		{"a return without symbol", "uretprobe:main", "want uretprobe:PATH:SYMBOL"},
-		{"a kernel probe", "kprobe:vfs_read", "kprobe probes are not supported in this version"},
-		{"a mistyped kind", "usd:exe:a:b", `unknown kind "usd", want usdt, uprobe or uretprobe, did you mean "usdt"?`},
+		{"an empty function", "kprobe:", "want kprobe:FUNCTION[+OFFSET]"},
+		{"a function that is none", "fexit:vfs-read", `"vfs-read" is no name of a function, want fexit:FUNCTION`},
+		{"the return from the middle of a function of the kernel", "kretprobe:vfs_read+4", "a function returns as a whole"},
+		{"the middle of a function by fentry", "fentry:vfs_read+4", "kprobe takes one"},
+		{"an offset of many functions", "kprobe:vfs_*+4", "a pattern has no offset"},
+		{"an offset in the kernel that is no number", "kprobe:vfs_read+x", `invalid offset "x"`},
+		{"a tracepoint without category", "tracepoint:sched_switch", "want tracepoint:CATEGORY:NAME"},
+		{"a tracepoint with a path", "tracepoint:../x:y", "want tracepoint:CATEGORY:NAME"},
+		{"a raw tracepoint with a category", "rawtracepoint:sched:sched_switch", "want rawtracepoint:NAME"},
+		{"a mistyped kind", "usd:exe:a:b", `unknown kind "usd", want one of usdt, uprobe, uretprobe, kprobe, kretprobe, fentry, fexit, tracepoint, rawtracepoint, did you mean "usdt"?`},
 		{"a USDT probe without provider", "usdt:exe:query__start", "want usdt:PATH:PROVIDER:NAME"},
 		{"an empty provider", "usdt:exe::query__start", "empty provider or name"},
 		{"an empty name", "usdt:exe:mysql:", "empty provider or name"},

@@ -108,7 +108,7 @@ func outline(p *Profile) string {
 func outlineProbe(b *strings.Builder, s site) {
 	fmt.Fprintf(b, "    %s %v detail=%s announces=%v last=%v after_note=%v", s.part, s.Addresses, s.Detail, s.Announces, s.Last, s.AfterNote)
 	if s.When != nil {
-		fmt.Fprintf(b, " when arg%d:%s in %v", s.When.Arg, s.When.Type, s.When.In)
+		fmt.Fprintf(b, " when arg%d:%s in %v", *s.When.Arg, s.When.Type, s.When.In)
 	}
 	for _, arg := range s.Args {
 		fmt.Fprintf(b, " %s=arg%d", arg.Name, arg.Number)

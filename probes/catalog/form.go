@@ -34,6 +34,9 @@ var forms = map[string]form{
 	"with": {
 		regexp.MustCompile(`^[a-z][a-z0-9_.]{0,63}/[a-z][a-z0-9_-]{0,31}$`),
 		"an operation and its tier, such as query/uprobe"},
+	"field": {
+		regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}(\.[A-Za-z0-9_]{1,64}){0,7}$`),
+		"a name, or up to 8 of them with dots between, such as req.q.disk.disk_name"},
 	"pattern": {
 		regexp.MustCompile(`^[A-Za-z0-9_$*]{1,200}$`),
 		"the name of a variable, with * for any part"},

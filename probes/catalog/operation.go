@@ -2,7 +2,10 @@
 
 package catalog
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // SummarySpan is the span name that stands for the summary of the statement.
 const SummarySpan = "{summary}"
@@ -64,6 +67,8 @@ type Operation struct {
 	Metric string `yaml:"metric" form:"metric"`
 	// Name of the counter of a point operation; empty for none.
 	Counter string `yaml:"counter" form:"metric"`
+	// A capture that the duration histogram tells apart, at probes in the kernel: one with few values, such as a device.
+	By string `yaml:"by" form:"capture"`
 	// Shorter operations give no span; decided in the kernel. They are still counted in the histogram.
 	MinDuration Duration `yaml:"min_duration" form:"duration"`
 	// Span attributes by key.
@@ -76,6 +81,11 @@ type Operation struct {
 
 // Inline reports whether the operation rides inside the record of another one.
 func (o *Operation) Inline() bool { return o.Parent != "" }
+
+// inKernel reports whether all tiers are probes in the kernel.
+func (o *Operation) inKernel() bool {
+	return len(o.Tiers) > 0 && !slices.ContainsFunc(o.Tiers, func(t *Tier) bool { return !t.Kernel() })
+}
 
 // Point reports whether the operation is a single event without an end.
 func (o *Operation) Point() bool { return len(o.Tiers) > 0 && len(o.Tiers[0].Point) > 0 }
@@ -181,6 +191,20 @@ type Requirement struct {
 	// What to do when it is 0, for the report.
 	Mend string `yaml:"mend" form:"line"`
 }
+
+// Kernel reports whether the probes of the tier are in the kernel.
+func (t *Tier) Kernel() bool {
+	all := t.Probes()
+	return len(all) > 0 && all[0].Kernel()
+}
+
+// StringBytes returns the most bytes that the strings of the tier can take.
+func (t *Tier) StringBytes() int {
+	return longest(t.Start) + total(t.Note) + longest(t.Done) - t.keptOnce()
+}
+
+// Keyed reports whether an end finds its start by a key, not by the thread.
+func (t *Tier) Keyed() bool { return len(t.Start) > 0 && len(t.Start[0].Key) > 0 }
 
 // Probes returns all probes of the tier: start, note, done and point.
 func (t *Tier) Probes() []*Probe {

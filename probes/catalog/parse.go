@@ -84,7 +84,7 @@ func (p *Profile) setDefaults() {
 	p.Service = cmp.Or(p.Service, p.System, p.Name)
 	for _, op := range p.Operations {
 		kind := KindServer
-		if op.Inline() {
+		if op.Inline() || op.inKernel() {
 			kind = KindInternal
 		}
 		op.Kind = cmp.Or(op.Kind, kind)
@@ -111,6 +111,10 @@ func (p *Probe) setDefaults() {
 			c.Max = cmp.Or(c.Max, DefaultStringBytes)
 		case TypeTraceparent:
 			c.Max = TraceparentBytes
+		case TypeAddress:
+			c.Max = AddressBytes
+		case TypeArguments:
+			c.Max = cmp.Or(c.Max, MaxStringBytes)
 		}
 		if c.Length != nil {
 			c.Length.Type = cmp.Or(c.Length.Type, TypeU64)

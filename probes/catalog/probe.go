@@ -22,6 +22,8 @@ const (
 	// TraceparentBytes is the length of a traceparent capture, with its NUL
 	// (https://www.w3.org/TR/trace-context/#traceparent-header).
 	TraceparentBytes = 56
+	// AddressBytes is the length of the longest IP address.
+	AddressBytes = 16
 )
 
 // Probes are probes of which each one counts. In YAML a single probe needs no list.
@@ -46,6 +48,8 @@ type Probe struct {
 	Args Args `yaml:"args"`
 	// What to read, by name.
 	Captures Captures `yaml:"capture"`
+	// Of a probe in the kernel: one or two fields by which an end finds its start; without it that is the thread.
+	Key []string `yaml:"key" jsonschema:"minItems=1,maxItems=2" form:"field"`
 	// An exported variable of the program: where it is 0, hits of this probe do not count.
 	Given string `yaml:"given" form:"symbol"`
 	// Of an end: an integer capture of the tier; while it is 0 the hit captures into the operation, which goes on.
@@ -103,13 +107,24 @@ func (a Args) Find(name string) (int, bool) {
 // single address needs no list.
 type Addresses []Address
 
+// Kernel reports whether the probe is in the kernel.
+func (p *Probe) Kernel() bool { return len(p.Addresses) > 0 && p.Addresses[0].Kind.Kernel() }
+
+// Fields are names of values at probes in the kernel, of which the first that the
+// running kernel has is taken: kernels differ. In YAML a single one needs no list.
+type Fields []string
+
 // Condition looks at one small integer argument.
 type Condition struct {
 	// At is the place in the profile.
 	At Where `yaml:"-"`
 
 	// Number of the argument, from 0.
-	Arg int `yaml:"arg" jsonschema:"required,minimum=0,maximum=11"`
+	Arg *int `yaml:"arg" jsonschema:"minimum=0,maximum=11"`
+	// At a probe in the kernel: the argument's name, or a field behind it.
+	Field Fields `yaml:"field" form:"field"`
+	// The result of the function, where it returns.
+	Returned bool `yaml:"returned"`
 	// Type of the argument; bool is 1 for whatever is not 0, such as a pointer.
 	Type Type `yaml:"type" jsonschema:"required,enum=u8,enum=u16,enum=u32,enum=u64,enum=i8,enum=i16,enum=i32,enum=i64,enum=bool"`
 	// The values that satisfy the condition: all from 0 to 63, from 64 to 127, from 128 to 191 or from 192 to 255.
@@ -176,7 +191,15 @@ type Capture struct {
 	Captured string `yaml:"captured" form:"capture"`
 	// Name of the path that leads to the value, from an argument named in args or from a capture of the tier's start. What does not decode in a server is reported, and not captured.
 	Path string `yaml:"path" form:"capture"`
-	// The result of the function, at a uretprobe.
+	// At a probe in the kernel: an argument by its name, or a field behind it, such as req.q.disk.disk_name.
+	Field Fields `yaml:"field" form:"field"`
+	// At a probe in the kernel: a field of the current thread's struct task_struct, such as real_parent.tgid.
+	Task Fields `yaml:"task" form:"field"`
+	// Of arguments: the field that tells the address where they end.
+	End Fields `yaml:"end" form:"field"`
+	// Of a field, or of the argument of a function in the kernel: the pointer, or the last one on the way, is into memory of the process.
+	User bool `yaml:"user"`
+	// The result of the function, where it returns.
 	Returned bool `yaml:"returned"`
 	// An exported variable of the program that holds the value.
 	Variable string `yaml:"variable" form:"symbol"`
@@ -184,8 +207,8 @@ type Capture struct {
 	Time bool `yaml:"time"`
 	// This number.
 	Constant *int `yaml:"constant"`
-	// Type of the value. A string ends at a NUL byte or at max; sql is the text of a statement, which ends at a NUL byte or after length; traceparent is the query attribute of that name in the COM_DATA that the value points to (MySQL from 8.0.23 on).
-	Type Type `yaml:"type" jsonschema:"required,enum=u8,enum=u16,enum=u32,enum=u64,enum=i8,enum=i16,enum=i32,enum=i64,enum=string,enum=sql,enum=traceparent"`
+	// Type of the value. A string ends at a NUL byte or at max; sql is the text of a statement, which ends at a NUL byte or after length; traceparent is the query attribute of that name in the COM_DATA that the value points to (MySQL from 8.0.23 on). At probes in the kernel: address is an IP address of 4 or 16 bytes, arguments are strings one behind the other, up to end.
+	Type Type `yaml:"type" jsonschema:"required,enum=u8,enum=u16,enum=u32,enum=u64,enum=i8,enum=i16,enum=i32,enum=i64,enum=string,enum=sql,enum=traceparent,enum=address,enum=arguments"`
 	// Longest string in bytes with its NUL, from 1 to 256; by default 64.
 	Max int `yaml:"max" jsonschema:"minimum=1,maximum=256"`
 	// Where the length of an sql capture in bytes is.
@@ -200,6 +223,8 @@ type Capture struct {
 	First bool `yaml:"first"`
 	// Of an integer: 1 if it equals this number, else 0.
 	Equals *int `yaml:"equals" jsonschema:"minimum=0,maximum=65535"`
+	// Of an integer at a probe in the kernel: the error number that a negative one stands for, else 0.
+	Errno bool `yaml:"errno"`
 	// Read only in programs that export this function or variable.
 	Needs string `yaml:"needs" form:"symbol"`
 }
@@ -242,10 +267,17 @@ const (
 	TypeBool Type = "bool"
 	// TypeTraceparent is a query attribute of MySQL.
 	TypeTraceparent Type = "traceparent"
+	// TypeAddress is an IP address of 4 or 16 bytes, in the kernel.
+	TypeAddress Type = "address"
+	// TypeArguments are strings one behind the other, each with its NUL, as the
+	// arguments of a process are.
+	TypeArguments Type = "arguments"
 )
 
 // Text reports whether values of the type are strings of a record.
-func (t Type) Text() bool { return t == TypeString || t == TypeTraceparent }
+func (t Type) Text() bool {
+	return t == TypeString || t == TypeTraceparent || t == TypeAddress || t == TypeArguments
+}
 
 // Bytes returns the size of an integer type, 0 for other types.
 func (t Type) Bytes() int {

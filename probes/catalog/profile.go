@@ -22,8 +22,8 @@ type Profile struct {
 	Title string `yaml:"title" form:"line"`
 	// Versions that tests have proven. Write them in quotes.
 	Tested []string `yaml:"tested" form:"line"`
-	// Which processes this profile serves.
-	Match Match `yaml:"match" jsonschema:"required"`
+	// Which processes this profile serves. Without it the profile is about the host, and all its probes are in the kernel.
+	Match Match `yaml:"match"`
 	// Value of db.system.name; empty for a program that is no database.
 	System string `yaml:"system" form:"system"`
 	// SQL dialect of statement texts; needed when a capture has the type sql.
@@ -47,6 +47,10 @@ type Profile struct {
 func (p *Profile) Serves(executable string) bool {
 	return slices.Contains(p.Match.Executables, executable)
 }
+
+// OfHost reports whether the profile is about the host as a whole, not about the
+// processes of a program.
+func (p *Profile) OfHost() bool { return !p.At.has("match") }
 
 // VersionText is a constant text that a function of the program hands to another
 // one, such as what SELECT version() returns, and which part of it is the version.
@@ -162,7 +166,7 @@ func (p *Profile) Functions() []string {
 					names = append(names, probe.Except.In, probe.Except.Call)
 				}
 				for _, a := range probe.Addresses {
-					if a.Kind != USDT {
+					if a.Kind == Uprobe || a.Kind == Uretprobe {
 						names = append(names, a.Symbol)
 					}
 				}

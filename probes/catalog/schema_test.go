@@ -100,6 +100,8 @@ func shapes(t reflect.Type) *jsonschema.Schema {
 		return orList(ref("Probe"))
 	case reflect.TypeFor[Addresses]():
 		return orList(textOf("address"))
+	case reflect.TypeFor[Fields]():
+		return orList(textOf("field"))
 	case reflect.TypeFor[Duration]():
 		return textOf("duration")
 	case reflect.TypeFor[Constant]():

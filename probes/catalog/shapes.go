@@ -52,6 +52,20 @@ func (a *Addresses) decodeNode(d *decoder, n *yaml.Node, path string, r rules) {
 	*a = oneOrMany[Address](d, n, path, r)
 }
 
+func (f *Fields) decodeNode(d *decoder, n *yaml.Node, path string, _ rules) {
+	for _, one := range oneOrMany[fieldName](d, n, path, rules{}) {
+		*f = append(*f, string(one))
+	}
+}
+
+// fieldName is one of [Fields].
+type fieldName string
+
+func (f *fieldName) decodeNode(d *decoder, n *yaml.Node, path string, _ rules) {
+	s, _ := d.text(n, path, rules{form: "field"})
+	*f = fieldName(s)
+}
+
 // decodeNode accepts the name of a capture in place of a mapping.
 func (a *Attribute) decodeNode(d *decoder, n *yaml.Node, path string, _ rules) {
 	if n.Kind == yaml.MappingNode {

@@ -29,6 +29,10 @@ func didYouMean(word string, candidates []string) string {
 	return fmt.Sprintf(", did you mean %q?", best)
 }
 
+// DidYouMean returns `, did you mean "x"?` for the candidate nearest to a word, or
+// "" if none is near.
+func DidYouMean(word string, candidates []string) string { return didYouMean(word, candidates) }
+
 // distance counts the bytes to insert, delete, replace or swap with their
 // neighbour to make b of a (optimal string alignment).
 func distance(a, b string) int {

@@ -45,6 +45,7 @@ func (v *validator) profile(p *Profile) {
 	}
 	v.roots(p)
 	v.circles(p)
+	v.ofHost(p)
 	if p.At.has("operations") && len(p.Operations) == 0 && !v.broken("operations") {
 		v.add(p.At.at("operations", "want at least 1"))
 	}

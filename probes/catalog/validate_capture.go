@@ -15,6 +15,7 @@ func (c *Capture) sources() []string {
 		given bool
 	}{
 		{"arg", c.Arg != nil}, {"captured", c.Captured != ""}, {"path", c.Path != ""}, {"returned", c.Returned},
+		{"field", len(c.Field) > 0}, {"task", len(c.Task) > 0},
 		{"variable", c.Variable != ""}, {"time", c.Time}, {"constant", c.Constant != nil},
 	} {
 		if s.given {
@@ -30,16 +31,20 @@ func (v *validator) source(s site, c *Capture) {
 	switch {
 	case len(given) == 0:
 		if !v.broken(c.At.Path) {
-			v.add(c.At.Fault("want one of arg, captured, path, returned, variable, time, constant"))
+			v.add(c.At.Fault("want one of arg, field, task, captured, path, returned, variable, time, constant"))
 		}
 	case len(given) > 1:
 		v.add(c.At.at(given[1], "a value begins in one place, here are %s", strings.Join(given, " and ")))
 	}
-	if c.Arg != nil && s.returns() {
-		v.add(c.At.at("arg", "when a function returns its arguments are gone; returned is its result"))
+	if s.forgets() {
+		for key, given := range map[string]bool{"arg": c.Arg != nil, "field": len(c.Field) > 0} {
+			if given {
+				v.add(c.At.at(key, "when a function returns its arguments are gone; returned is its result"))
+			}
+		}
 	}
 	if c.Returned && !s.returns() && !v.broken(s.At.Path+".probe") {
-		v.add(c.At.at("returned", "only at the return of a function, a uretprobe, is there a result"))
+		v.add(c.At.at("returned", "only at the return of a function, such as a uretprobe or fexit, is there a result"))
 	}
 	if c.Variable != "" && s.returns() {
 		v.add(c.At.at("variable", "at the return of a function the place of the program's variables is not known"))
@@ -72,8 +77,11 @@ func (v *validator) typed(s site, c *Capture) {
 	if c.Type == "" {
 		return
 	}
-	if c.At.has("max") && c.Type != TypeString {
+	if c.At.has("max") && c.Type != TypeString && c.Type != TypeArguments {
 		v.add(c.At.at("max", "only a string has max, not %s", c.Type))
+	}
+	if (c.Type == TypeArguments) != c.At.has("end") && !v.broken(c.At.Path) {
+		v.add(c.At.Fault("arguments have an end, and nothing else has"))
 	}
 	if c.Length != nil && c.Type != TypeSQL {
 		v.add(c.At.at("length", "only sql has a length, not %s", c.Type))

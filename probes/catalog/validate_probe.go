@@ -14,6 +14,7 @@ func (v *validator) probe(op *Operation, s site) {
 	v.part(s)
 	v.calls(s)
 	v.argNames(s)
+	v.kernelKeys(s)
 	if s.When != nil {
 		v.uniqueNumbers(s.When.At, "in", s.When.In)
 		v.window(s.When)
@@ -32,10 +33,13 @@ func (v *validator) probe(op *Operation, s site) {
 
 // part checks that a probe has the keys of what it is for.
 func (v *validator) part(s site) {
+	if s.When != nil {
+		v.conditionSource(s)
+	}
 	if s.When != nil && s.part == partNote {
 		v.add(s.At.at("when", "a note has no condition"))
 	}
-	if s.When != nil && s.part == partStart && s.When.Base() != 0 && !v.broken(s.When.At.Path) {
+	if s.When != nil && s.part == partStart && !s.Kernel() && s.When.Base() != 0 && !v.broken(s.When.At.Path) {
 		v.add(s.When.At.at("in", "the values of a start are from 0 to %d", MaxWhen))
 	}
 	v.ending(s)
@@ -54,7 +58,7 @@ func (v *validator) part(s site) {
 	if s.Announces {
 		v.announcement(s)
 	}
-	if s.returns() && (s.part == partStart || s.part == partPoint) {
+	if s.returns() && !s.Kernel() && (s.part == partStart || s.part == partPoint) {
 		v.add(s.At.at("probe", "only an end or a note is at the return of a function"))
 	}
 }
@@ -124,7 +128,12 @@ func (v *validator) calls(s site) {
 
 // returns reports whether the probe is at the return of a function.
 func (p *Probe) returns() bool {
-	return slices.ContainsFunc(p.Addresses, func(a Address) bool { return a.Kind == Uretprobe })
+	return slices.ContainsFunc(p.Addresses, func(a Address) bool { return a.Kind.Returns() })
+}
+
+// forgets reports whether arguments are gone where the probe is.
+func (p *Probe) forgets() bool {
+	return slices.ContainsFunc(p.Addresses, func(a Address) bool { return a.Kind == Uretprobe || a.Kind == Kretprobe })
 }
 
 // argNames checks the names of arguments.

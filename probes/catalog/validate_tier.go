@@ -45,6 +45,9 @@ func (v *validator) tier(op *Operation, t *Tier) {
 	v.shape(op, t)
 	v.manner(op, t)
 	v.addresses(t)
+	if t.Kernel() {
+		v.kernelTier(op, t)
+	}
 	for _, s := range t.sites() {
 		v.probe(op, s)
 	}
@@ -145,7 +148,7 @@ func (v *validator) addresses(t *Tier) {
 				continue
 			}
 			lines[a] = probe.At.Line
-			if first := probe.Addresses[0].Kind; first != "" && a.Kind != first {
+			if first := probe.Addresses[0].Kind; first != "" && a.Kind != first && !(first.Kernel() && a.Kind.Kernel()) {
 				v.add(probe.At.at("probe", "alternatives are of one kind, since arguments differ between %s and %s: write two tiers", first, a.Kind))
 			}
 		}
@@ -191,7 +194,7 @@ func (v *validator) limits(t *Tier) {
 	if n := len(slots.Strings); n > bridge.MaxStrings {
 		v.add(t.At.Fault("%d string captures are too many, want at most %d in all probes of a tier", n, bridge.MaxStrings))
 	}
-	if n := longest(t.Start) + total(t.Note) + longest(t.Done) - t.keptOnce(); n > MaxStringsBytes {
+	if n := t.StringBytes(); n > MaxStringsBytes {
 		v.add(t.At.Fault("string captures of %d bytes are too many, want at most %d by their max in start, notes and done together", n, MaxStringsBytes))
 	}
 	if texts > 1 {

@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package probes
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"syscall"
+	"unsafe"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/features"
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
+
+	"github.com/spanbridge/spanbridge/bpf"
+	"github.com/spanbridge/spanbridge/probes/catalog"
+)
+
+// refusedError says that the kernel runs no program at an address. Another one
+// may serve in its place.
+type refusedError struct {
+	address catalog.Address
+	err     error
+}
+
+func (e *refusedError) Error() string { return fmt.Sprintf("%s: %v", e.address, e.err) }
+func (e *refusedError) Unwrap() error { return e.err }
+
+// kernelPrograms are the programs at probes in the kernel, made where they are
+// needed.
+type kernelPrograms struct {
+	*bpf.Kernel
+	shared map[programKey]*ebpf.Program // those to which the attach cookie tells the site
+	hooks  []io.Closer
+}
+
+type programKey struct {
+	action bpf.Action
+	kind   ebpf.ProgramType
+	attach ebpf.AttachType
+}
+
+// maxPending is how many operations are kept by key at a time, over all.
+const maxPending = 8192
+
+// openKernel prepares for the probes in the kernel that the profiles may have.
+func (s *Session) openKernel() error {
+	settings := bpf.KernelSettings{WakeSize: s.cfg.RingBytes}
+	wanted := false
+	for _, profile := range s.cfg.Profiles {
+		for _, op := range profile.Operations {
+			for _, tier := range op.Tiers {
+				if !tier.Kernel() {
+					continue
+				}
+				wanted = true
+				settings.Strings = max(settings.Strings, tier.StringBytes()+threadNameBytes)
+				switch {
+				case op.Point():
+				case tier.Keyed():
+					settings.Pending = maxPending
+				default:
+					settings.Slots++
+				}
+			}
+		}
+	}
+	if !wanted {
+		return nil
+	}
+	if settings.Slots > maxSlots {
+		return fmt.Errorf("%d operations at probes in the kernel, by thread, are more than %d", settings.Slots, maxSlots)
+	}
+	k, err := bpf.NewKernel(settings, s.kernel.cache, &s.objects)
+	if err != nil {
+		return explainLoad(err)
+	}
+	s.inKernel = &kernelPrograms{Kernel: k, shared: make(map[programKey]*ebpf.Program)}
+	l, err := link.AttachRawTracepoint(link.RawTracepointOptions{Name: "sched_process_exit", Program: k.Objects.PendingExit})
+	if err != nil {
+		return fmt.Errorf("attach to scheduler events: %w", explain(err))
+	}
+	s.inKernel.hooks = append(s.inKernel.hooks, l)
+	return nil
+}
+
+const (
+	maxSlots        = 64 // MAX_SLOTS of bpf/pending.bpf.h
+	threadNameBytes = 16 // TASK_COMM_LEN
+)
+
+func (k *kernelPrograms) close() error {
+	if k == nil {
+		return nil
+	}
+	var errs []error
+	for _, h := range k.hooks {
+		errs = append(errs, h.Close())
+	}
+	for _, p := range k.shared {
+		errs = append(errs, p.Close())
+	}
+	return errors.Join(append(errs, k.Kernel.Close())...)
+}
+
+// program returns one that serves all sites of a kind.
+func (k *kernelPrograms) program(action bpf.Action, hook bpf.Hook) (*ebpf.Program, error) {
+	key := programKey{action, hook.Type, hook.Attach}
+	if p := k.shared[key]; p != nil {
+		return p, nil
+	}
+	p, err := k.Program(action, hook)
+	if err != nil {
+		return nil, err
+	}
+	k.shared[key] = p
+	return p, nil
+}
+
+// actions are the programs' names for what is done at a site.
+var actions = map[action]bpf.Action{actionStart: bpf.ActionStart, actionDone: bpf.ActionDone, actionPoint: bpf.ActionPoint}
+
+// attachKernel attaches a program to sites in the kernel, each with its index.
+// The sites are of one address or pattern.
+func (s *Session) attachKernel(sv *served, a action, sites []int) error {
+	point := sv.sites[sites[0]].kernel
+	links, err := s.hang(sv, actions[a], point.address.Kind, sites)
+	sv.links = append(sv.links, links...)
+	if err != nil {
+		return &refusedError{sv.sites[sites[0]].address, explainKernel(point.address.Kind, err)}
+	}
+	return nil
+}
+
+func (s *Session) hang(sv *served, action bpf.Action, kind catalog.ProbeKind, sites []int) ([]io.Closer, error) {
+	switch kind {
+	case catalog.Kprobe, catalog.Kretprobe:
+		if sv.sites[sites[0]].kernel.address.Offset == 0 && features.HaveBPFLinkKprobeMulti() == nil {
+			return s.hangMulti(sv, action, kind, sites)
+		}
+		if _, err := os.Stat(kprobeEvents); err != nil {
+			return nil, errNoKprobes
+		}
+		return eachSite(sv, sites, func(k *kernelPoint, index uint32) (io.Closer, error) {
+			return s.hangKprobe(action, k, index)
+		})
+	case catalog.Tracepoint:
+		return eachSite(sv, sites, func(k *kernelPoint, index uint32) (io.Closer, error) {
+			p, err := s.inKernel.program(action, bpf.Hook{Type: ebpf.TracePoint})
+			if err != nil {
+				return nil, err
+			}
+			return attachTracepoint(p, k.event.ID, uint64(index))
+		})
+	}
+	hook := bpf.Hook{Type: ebpf.Tracing, Attach: map[catalog.ProbeKind]ebpf.AttachType{
+		catalog.Fentry: ebpf.AttachTraceFEntry, catalog.Fexit: ebpf.AttachTraceFExit, catalog.RawTracepoint: ebpf.AttachTraceRawTp,
+	}[kind]}
+	return eachSite(sv, sites, func(k *kernelPoint, index uint32) (io.Closer, error) {
+		hook := hook
+		hook.To, hook.Site = k.address.Symbol, &index
+		p, err := s.inKernel.Program(action, hook)
+		if err != nil {
+			return nil, err
+		}
+		defer p.Close() // the link keeps it
+		return link.AttachTracing(link.TracingOptions{Program: p, AttachType: hook.Attach})
+	})
+}
+
+// eachSite attaches to one site after the other; what is attached is returned
+// with an error too.
+func eachSite(sv *served, sites []int, attach func(k *kernelPoint, index uint32) (io.Closer, error)) (links []io.Closer, err error) {
+	for _, i := range sites {
+		l, err := attach(sv.sites[i].kernel, sv.indexes[i])
+		if err != nil {
+			return links, err
+		}
+		links = append(links, l)
+	}
+	return links, nil
+}
+
+// hangMulti attaches to all functions by one link (Linux 5.18 with CONFIG_FPROBE).
+func (s *Session) hangMulti(sv *served, action bpf.Action, kind catalog.ProbeKind, sites []int) ([]io.Closer, error) {
+	p, err := s.inKernel.program(action, bpf.Hook{Type: ebpf.Kprobe, Attach: ebpf.AttachTraceKprobeMulti})
+	if err != nil {
+		return nil, err
+	}
+	var o link.KprobeMultiOptions
+	for _, i := range sites {
+		o.Symbols = append(o.Symbols, sv.sites[i].kernel.address.Symbol)
+		o.Cookies = append(o.Cookies, uint64(sv.indexes[i]))
+	}
+	attach := link.KprobeMulti
+	if kind == catalog.Kretprobe {
+		attach = link.KretprobeMulti
+	}
+	l, err := attach(p, o)
+	if err != nil {
+		return nil, err
+	}
+	return []io.Closer{l}, nil
+}
+
+func (s *Session) hangKprobe(action bpf.Action, k *kernelPoint, index uint32) (io.Closer, error) {
+	p, err := s.inKernel.program(action, bpf.Hook{Type: ebpf.Kprobe})
+	if err != nil {
+		return nil, err
+	}
+	o := &link.KprobeOptions{Cookie: uint64(index), Offset: k.address.Offset}
+	if k.address.Kind == catalog.Kretprobe {
+		return link.Kretprobe(k.address.Symbol, p, o)
+	}
+	return link.Kprobe(k.address.Symbol, p, o)
+}
+
+// perfLink is a link to a perf event, with the event.
+type perfLink struct{ link, event int }
+
+func (l *perfLink) Close() error {
+	return errors.Join(unix.Close(l.link), unix.Close(l.event))
+}
+
+// attachTracepoint attaches by the number of a tracepoint, as cilium/ebpf does,
+// which would look it up in a mounted tracefs. The event is of one processor, and
+// the program runs on all of them (kernel/trace/bpf_trace.c).
+func attachTracepoint(p *ebpf.Program, id, cookie uint64) (io.Closer, error) {
+	event, err := unix.PerfEventOpen(&unix.PerfEventAttr{
+		Type: unix.PERF_TYPE_TRACEPOINT, Config: id, Sample_type: unix.PERF_SAMPLE_RAW, Sample: 1, Wakeup: 1,
+	}, -1, 0, -1, unix.PERF_FLAG_FD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("open the event: %w", err)
+	}
+	// union bpf_attr for BPF_LINK_CREATE, include/uapi/linux/bpf.h.
+	attr := struct {
+		program, target, attach, flags uint32
+		cookie                         uint64
+	}{uint32(p.FD()), uint32(event), uint32(ebpf.AttachPerfEvent), 0, cookie}
+	const linkCreate = 28 // BPF_LINK_CREATE
+	fd, _, errno := unix.Syscall(unix.SYS_BPF, linkCreate, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr))
+	if errno != 0 {
+		return nil, errors.Join(fmt.Errorf("link the program: %w", syscall.Errno(errno)), unix.Close(event))
+	}
+	return &perfLink{int(fd), event}, nil
+}
+
+// kprobeEvents is there where the kernel has kprobes as perf events.
+const kprobeEvents = "/sys/bus/event_source/devices/kprobe"
+
+var errNoKprobes = errors.New("the kernel has no kprobes (CONFIG_KPROBES)")
+
+// explainKernel says what the kernel's refusal means.
+func explainKernel(kind catalog.ProbeKind, err error) error {
+	switch {
+	case errors.Is(err, errNoKprobes):
+		return err
+	case errors.Is(err, os.ErrPermission):
+		return fmt.Errorf("the kernel does not permit %s programs (%w)", kind, os.ErrPermission)
+	case errors.Is(err, os.ErrNotExist), errors.Is(err, unix.ESRCH):
+		return errors.New("the kernel lets nothing be attached to that function: it is inlined, or not to be traced")
+	case errors.Is(err, unix.EADDRNOTAVAIL):
+		return errors.New("several functions of the kernel have that name")
+	case errors.Is(err, unix.EINVAL):
+		return errors.New("the kernel lets nothing be attached there (EINVAL): it is not to be probed")
+	}
+	return err
+}
+
+// closeAll closes at the same time: to remove a link the kernel waits until no
+// program of it runs any more.
+func closeAll(links []io.Closer) error {
+	errs := make([]error, len(links))
+	var closing sync.WaitGroup
+	for i, l := range links {
+		closing.Go(func() { errs[i] = l.Close() })
+	}
+	closing.Wait()
+	return errors.Join(errs...)
+}
+
+// addOpen adds the operations at probes in the kernel that are open: those of
+// threads, and those kept by key.
+func (k *kernelPrograms) addOpen(counts []uint64) error {
+	for i := range counts {
+		if err := k.Objects.OpenPendingOperations.Put(uint32(i), uint64(0)); err != nil {
+			return fmt.Errorf("reset count of open operations: %w", err)
+		}
+	}
+	if err := iterate(k.Objects.CountPending); err != nil {
+		return fmt.Errorf("count open operations: %w", err)
+	}
+	for i := range counts {
+		var n uint64
+		if err := k.Objects.OpenPendingOperations.Lookup(uint32(i), &n); err != nil {
+			return fmt.Errorf("count open operations: %w", err)
+		}
+		counts[i] += n
+	}
+	return k.addKeyed(counts)
+}
+
+// pendingKey is struct pending_key of bpf/kernelargs.bpf.h.
+type pendingKey struct {
+	Values [2]uint64
+	Op     uint64
+}
+
+func (k *kernelPrograms) addKeyed(counts []uint64) error {
+	var key pendingKey
+	var value []byte
+	it := k.Objects.Pending.Iterate()
+	for it.Next(&key, &value) {
+		if key.Op < uint64(len(counts)) {
+			counts[key.Op]++
+		}
+	}
+	if err := it.Err(); err != nil && !errors.Is(err, ebpf.ErrIterationAborted) {
+		return fmt.Errorf("count open operations: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package probes
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spanbridge/spanbridge/bpf"
+	"github.com/spanbridge/spanbridge/probes/catalog"
+	"github.com/spanbridge/spanbridge/probes/kerneltypes"
+)
+
+// kernelPlace is what captures at a place in the kernel are compiled with.
+type kernelPlace struct {
+	point *kernelPoint
+	types func() (*kerneltypes.Types, error)
+	slots catalog.Slots
+	roles *catalog.Roles
+	// missing takes why captures are left out, by name, and had which are not.
+	missing map[string]string
+	had     map[string]bool
+}
+
+// kernelSpec compiles what to do at one place in the kernel.
+func kernelSpec(probe *catalog.Probe, p *kernelPlace) (bpf.ProgramsSpec, error) {
+	spec := bpf.ProgramsSpec{Flags: specArmed}
+	if w := probe.When; w != nil {
+		f, err := p.value(w.Arg, w.Field, nil, w.Returned)
+		if err == nil {
+			spec.Guard, err = f.number(w.Type, false)
+		}
+		if err != nil {
+			return spec, w.At.Fault("%v", err)
+		}
+		spec.When, spec.WhenBase = w.Mask(), uint16(w.Base())
+		if w.Type == catalog.TypeBool {
+			spec.Flags |= specTruth
+		}
+	}
+	for i, path := range probe.Key {
+		f, err := p.point.field(path)
+		if err == nil {
+			spec.Key[i], err = f.number(catalog.TypeU64, false)
+		}
+		if err != nil {
+			return spec, probe.At.Fault("key: %v", err)
+		}
+	}
+	if probe.Optional {
+		spec.Flags |= specOptional
+	}
+	for _, c := range ordered(probe.Captures, p.roles) {
+		compiled, err := p.capture(c)
+		if err != nil {
+			p.missing[c.Name] = err.Error()
+			continue
+		}
+		p.had[c.Name] = true
+		spec.Capture[spec.Captures] = compiled
+		spec.Captures++
+	}
+	return spec, nil
+}
+
+// value finds what a capture or a condition begins with.
+func (p *kernelPlace) value(arg *int, field, task catalog.Fields, returned bool) (found, error) {
+	switch {
+	case arg != nil:
+		return p.point.argument(*arg)
+	case returned:
+		return p.point.result()
+	case len(task) > 0:
+		return firstOf(task, p.task)
+	}
+	return firstOf(field, p.point.field)
+}
+
+// firstOf takes the first of the names that there is.
+func firstOf(names catalog.Fields, find func(string) (found, error)) (found, error) {
+	var reasons []string
+	for _, name := range names {
+		f, err := find(name)
+		if err == nil {
+			return f, nil
+		}
+		reasons = append(reasons, err.Error())
+	}
+	return found{}, errors.New(strings.Join(reasons, "; "))
+}
+
+// task finds a field of the current thread.
+func (p *kernelPlace) task(path string) (found, error) {
+	types, err := p.types()
+	if err != nil {
+		return found{}, err
+	}
+	chain, err := types.Task(path)
+	if err != nil {
+		return found{}, err
+	}
+	return through(bpf.ProgramsArg{Kind: argTask, Size: 8}, chain)
+}
+
+func (p *kernelPlace) capture(c *catalog.Capture) (bpf.ProgramsCapture, error) {
+	out := bpf.ProgramsCapture{Role: roleOf(c, p.roles)}
+	if c.If != "" {
+		out.Needs = uint8(p.slots.Value(c.If)) + 1
+	}
+	if c.First {
+		out.Flags |= captureFirst
+	}
+	if c.Errno {
+		out.Flags |= captureErrno
+	}
+	if c.Equals != nil {
+		out.Flags |= captureEquals
+		out.Max = uint16(*c.Equals)
+	}
+	out.Slot = uint8(p.slots.String(c.Name))
+	if c.Type.Integer() {
+		out.Slot = uint8(p.slots.Value(c.Name))
+	}
+	var f found
+	var err error
+	switch {
+	case c.Time:
+		out.Type = captureTime
+		return out, nil
+	case c.Constant != nil:
+		f = found{arg: bpf.ProgramsArg{Kind: argConst, Size: 8, Disp: int64(*c.Constant)}, size: 8}
+	case c.Captured != "":
+		slot := p.slots.Value(c.Captured)
+		if slot < 0 {
+			return out, fmt.Errorf("no integer capture %s was made before", c.Captured)
+		}
+		f = found{arg: bpf.ProgramsArg{Kind: argSaved, Size: 8, Base: uint8(slot)}, size: 8}
+	default:
+		if f, err = p.value(c.Arg, c.Field, c.Task, c.Returned); err != nil {
+			return out, err
+		}
+	}
+	if len(c.Offsets) > 0 {
+		if f.arg, err = behind(f.arg, c.Offsets, c.Type); err != nil {
+			return out, err
+		}
+		f.size = int(f.arg.Size)
+	}
+	switch c.Type {
+	case catalog.TypeString:
+		out.Type, out.Max = captureString, uint16(c.Max)
+		out.Arg, err = f.pointer(c.User)
+	case catalog.TypeAddress:
+		var n int
+		out.Type = captureBytes
+		out.Arg, n, err = f.ip()
+		out.Max = uint16(n)
+	case catalog.TypeArguments:
+		out.Type, out.Max, out.Flags = captureBytes, uint16(c.Max), out.Flags|captureEnd
+		if out.Arg, err = f.pointer(c.User); err == nil {
+			out.Length, err = p.end(c)
+		}
+	default:
+		out.Type = captureInt
+		out.Arg, err = f.number(c.Type, c.User)
+	}
+	return out, err
+}
+
+// end finds the address at which arguments end.
+func (p *kernelPlace) end(c *catalog.Capture) (bpf.ProgramsArg, error) {
+	find := p.point.field
+	if len(c.Task) > 0 {
+		find = p.task
+	}
+	f, err := firstOf(c.End, find)
+	if err != nil {
+		return bpf.ProgramsArg{}, fmt.Errorf("end: %w", err)
+	}
+	return f.number(catalog.TypeU64, false)
+}
