@@ -136,13 +136,19 @@ func (b *binary) function(name string) (elf.Symbol, bool) {
 	return elf.Symbol{Name: y.Name, Value: y.Address, Size: y.Size}, err == nil
 }
 
+// variable returns the address of the variable of exactly that name.
+func (b *binary) variable(name string) (uint64, bool) {
+	y, err := b.symbols.Object(name)
+	return y.Address, err == nil
+}
+
 // has reports whether there is a function or a variable of exactly that name.
 func (b *binary) has(name string) bool {
 	if _, ok := b.function(name); ok {
 		return true
 	}
-	_, err := b.symbols.Object(name)
-	return err == nil
+	_, ok := b.variable(name)
+	return ok
 }
 
 func (b *binary) machine() elf.Machine { return b.elf.Machine }

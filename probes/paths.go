@@ -33,6 +33,8 @@ type program interface {
 	machine() elf.Machine
 	// function returns the code symbol of exactly that name.
 	function(name string) (elf.Symbol, bool)
+	// variable returns the address of the variable of exactly that name.
+	variable(name string) (uint64, bool)
 	// has reports whether there is a function or a variable of exactly that name.
 	has(name string) bool
 }
@@ -118,7 +120,7 @@ func (l *leads) decode(way *catalog.Way) (*lead, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s is not exported", name)
 	}
-	found, err := l.decodeAt(way, symbol.Value)
+	found, err := l.decodeAt(way, symbol)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -128,8 +130,8 @@ func (l *leads) decode(way *catalog.Way) (*lead, error) {
 	return found, nil
 }
 
-func (l *leads) decodeAt(way *catalog.Way, address uint64) (*lead, error) {
-	machine := l.file.machine()
+func (l *leads) decodeAt(way *catalog.Way, symbol elf.Symbol) (*lead, error) {
+	machine, address := l.file.machine(), symbol.Value
 	switch {
 	case way.Getter != "":
 		getter, err := accessor.DecodeGetter(machine, l.file, address)
@@ -149,13 +151,19 @@ func (l *leads) decodeAt(way *catalog.Way, address uint64) (*lead, error) {
 	case way.Setter != "":
 		return l.decodeSetter(way, address)
 	}
-	return l.decodeCall(way, address)
+	return l.decodeCall(way, accessor.Function{Address: symbol.Value, Size: symbol.Size})
 }
 
 // decodeCall takes what a function hands over to another one, or to whatever it
 // calls: every such call must agree.
-func (l *leads) decodeCall(way *catalog.Way, address uint64) (*lead, error) {
-	calls, err := accessor.DecodeCalls(l.file.machine(), l.file, address)
+func (l *leads) decodeCall(way *catalog.Way, f accessor.Function) (*lead, error) {
+	if way.Variable != "" {
+		var ok bool
+		if f.Variable, ok = l.file.variable(way.Variable); !ok {
+			return nil, fmt.Errorf("%s is not exported", way.Variable)
+		}
+	}
+	calls, err := accessor.DecodeCallsOf(l.file.machine(), l.file, f)
 	if err != nil {
 		return nil, err
 	}

@@ -46,6 +46,10 @@ func (p *assembled) function(name string) (elf.Symbol, bool) {
 	return elf.Symbol{Name: name, Value: address}, ok
 }
 
+func (p *assembled) variable(name string) (uint64, bool) {
+	return p.addresses[name], p.addresses[name] != 0
+}
+
 func (p *assembled) has(name string) bool { return p.addresses[name] != 0 }
 
 func (p *assembled) At(address uint64, n int) ([]byte, error) {
@@ -142,6 +146,7 @@ func TestPathsThatLeadNowhereSayWhy(t *testing.T) {
 		{"every way", "  x: [{of: session, getter: gone}, {of: session, setter: id, argument: 1}]", "gone is not exported, id: "},
 		{"a second value that is not there", "  x: {of: session, getter: account, out: true, result: 1}", "account: it gives 1 values"},
 		{"an argument that is not stored", "  x: {of: session, setter: fail, argument: 2}", "fail: argument 2 is not stored"},
+		{"a variable that is not there", "  x: {of: session, in: fail, variable: gone, argument: 0}", "gone is not exported"},
 		{"a constant that is not stored", "  x: {of: session, setter: fail, constant: true}", "fail: it does not store one constant"},
 		{"a comparison with more than one number", "  x: {of: session, predicate: beyond}", "beyond: its comparison is not with one number"},
 		{"more loads than there are", "  x: {of: session, getter: id, take: 2}", "id: it loads 1 times only"},

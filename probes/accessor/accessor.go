@@ -22,6 +22,17 @@ type Code interface {
 	At(address uint64, n int) ([]byte, error)
 }
 
+// Function is a function that is decoded.
+type Function struct {
+	Address uint64 // virtual
+	// Size is the length of its code in bytes, 0 if it is not known: behind it is
+	// another function, which a call that does not return seems to lead into.
+	Size uint64
+	// Variable is the virtual address of a variable by which it finds its
+	// structure, or 0: what that holds is then argument 0, not its own first one.
+	Variable uint64
+}
+
 // Chain leads from a pointer to a value. For each of Offsets, value becomes
 // what lies at value+offset: 8 bytes for all but the last, Size bytes for the
 // last. Then Add is added. Without Offsets the value is the pointer plus Add.

@@ -31,7 +31,12 @@ type Calls []Call
 // function that hands a field to another tells where the field is. Errors wrap
 // [ErrRefused] and say why.
 func DecodeCalls(machine elf.Machine, code Code, address uint64) (Calls, error) {
-	c, ways, err := explore(machine, code, address, true)
+	return DecodeCallsOf(machine, code, Function{Address: address})
+}
+
+// DecodeCallsOf is DecodeCalls for a function of which more is known.
+func DecodeCallsOf(machine elf.Machine, code Code, f Function) (Calls, error) {
+	c, ways, err := explore(machine, code, f, true)
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,7 @@ import (
 // DecodeGetter decodes the function at a virtual address as a getter of its
 // first argument. Errors wrap [ErrRefused] and say why.
 func DecodeGetter(machine elf.Machine, code Code, address uint64) (*Getter, error) {
-	c, ways, err := explore(machine, code, address, false)
+	c, ways, err := explore(machine, code, Function{Address: address}, false)
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,7 @@ import "debug/elf"
 // agree. Errors wrap [ErrRefused] and say why.
 func DecodeHanded(machine elf.Machine, code Code, address, callee uint64, n int) (uint64, error) {
 	r := &run{code: code, calls: true, callee: callee}
-	c, ways, err := r.explore(machine, address)
+	c, ways, err := r.explore(machine, Function{Address: address})
 	if err != nil {
 		return 0, err
 	}

@@ -69,6 +69,44 @@ func TestCallsTellWhatTheyArePassed(t *testing.T) {
 	}
 }
 
+func TestAFunctionFindsItsStructureByAVariable(t *testing.T) {
+	// As inet_client_addr of PostgreSQL: rbx = variable; esi = 0x118(rbx); rdi = rbx + 0x98;
+	// rdx, what the function's own first argument points to, is passed on too.
+	code := assembled(t, `48 8b 1d 00 01 00 00 8b b3 18 01 00 00 48 8b 57 08 48 8d bb 98 00 00 00 e8 00 00 00 00 c3`)
+	const variable = testAddress + 7 + 0x100
+	calls, err := DecodeCallsOf(elf.EM_X86_64, code, Function{Address: testAddress, Variable: variable})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, ok := calls.Argument(0); !ok || !got.equal(address(0x98)) {
+		t.Errorf("argument 0 is %+v, %v", got, ok)
+	}
+	if got, ok := calls.Argument(1); !ok || !got.equal(load(4, 0x118)) {
+		t.Errorf("argument 1 is %+v, %v", got, ok)
+	}
+	if got, ok := calls.Argument(2); ok {
+		t.Errorf("argument 2, which is behind another structure, is %+v", got)
+	}
+	if calls, err = DecodeCallsOf(elf.EM_X86_64, code, Function{Address: testAddress, Variable: variable + 8}); err != nil {
+		t.Fatal(err)
+	}
+	if got, ok := calls.Argument(0); ok {
+		t.Errorf("argument 0, which is behind another variable, is %+v", got)
+	}
+}
+
+func TestBehindAFunctionIsAnother(t *testing.T) {
+	// Each reads a field and calls; the first call does not return.
+	code := assembled(t, `8b 77 08 e8 00 00 00 00
+		8b 77 10 e8 00 00 00 00 c3`)
+	for size, want := range map[uint64]int{8: 1, 0: 2} {
+		calls, err := DecodeCallsOf(elf.EM_X86_64, code, Function{Address: testAddress, Size: size})
+		if err != nil || len(calls) != want {
+			t.Errorf("a function of %d bytes, 0 for any: %d calls, %v, want %d", size, len(calls), err, want)
+		}
+	}
+}
+
 func TestCopiedTextHasItsPlace(t *testing.T) {
 	code := `55 48 89 f0 48 8d bf 90 00 00 00 48 89 d6 e8 00 00 00 00 5d c3`
 	calls, err := DecodeCalls(elf.EM_X86_64, assembled(t, code), testAddress)

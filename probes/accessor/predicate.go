@@ -8,7 +8,7 @@ import "debug/elf"
 // what a chain from its first argument gives with a constant. Only functions
 // without branches are. Errors wrap [ErrRefused] and say why.
 func DecodePredicate(machine elf.Machine, code Code, address uint64) (*Predicate, error) {
-	c, ways, err := explore(machine, code, address, false)
+	c, ways, err := explore(machine, code, Function{Address: address}, false)
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,8 @@ type run struct {
 	architecture architecture
 	convention   *convention
 	code         Code
+	// end is the address behind the function, or its own where that is not known.
+	end uint64
 	// calls says that calls are stepped over instead of ending the way.
 	calls bool
 	// callee, if it is not 0, is a function a jump to which is a call too.
@@ -34,17 +36,17 @@ type run struct {
 // explore gives the ends of all ways, those with the fewest branches first, and
 // the machine's calling convention. Where there are too many ways, the rest are
 // stopped where they are.
-func explore(machine elf.Machine, code Code, address uint64, calls bool) (*convention, []outcome, error) {
-	return (&run{code: code, calls: calls}).explore(machine, address)
+func explore(machine elf.Machine, code Code, f Function, calls bool) (*convention, []outcome, error) {
+	return (&run{code: code, calls: calls}).explore(machine, f)
 }
 
-func (r *run) explore(machine elf.Machine, address uint64) (*convention, []outcome, error) {
+func (r *run) explore(machine elf.Machine, f Function) (*convention, []outcome, error) {
 	var err error
 	if r.architecture, err = architectureOf(machine); err != nil {
 		return nil, nil, err
 	}
-	r.convention = r.architecture.convention()
-	r.pending = append(r.pending, newState(r.convention, address))
+	r.convention, r.end = r.architecture.convention(), f.Address+f.Size
+	r.pending = append(r.pending, newState(r.convention, f))
 	for len(r.pending) > 0 {
 		s := r.pending[0]
 		r.pending = r.pending[1:]
@@ -92,7 +94,7 @@ func (r *run) stop(s *state, why string) {
 
 // execute does the steps of an instruction; false where the way ends or forks.
 func (r *run) execute(s *state, inst instruction) bool {
-	if inst.landing && s.fell {
+	if s.fell && (inst.landing || s.pc == r.end) {
 		// Behind a call that does not return.
 		r.outcomes = append(r.outcomes, outcome{state: s, left: true, stopped: "the entry of another function"})
 		return false

@@ -13,7 +13,7 @@ import (
 // called function leaves the saved registers as they are; what follows the
 // stores does not matter. Errors wrap [ErrRefused] and say why.
 func DecodeSetter(machine elf.Machine, code Code, address uint64) (*Setter, error) {
-	_, ways, err := explore(machine, code, address, true)
+	_, ways, err := explore(machine, code, Function{Address: address}, true)
 	if err != nil {
 		return nil, err
 	}

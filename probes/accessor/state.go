@@ -41,6 +41,8 @@ type passed struct {
 // state is one way through the function so far.
 type state struct {
 	pc uint64
+	// variable is the address of the variable that holds argument 0, or 0.
+	variable uint64
 	// fell says that the instruction before has gone on to pc.
 	fell      bool
 	steps     int
@@ -57,13 +59,16 @@ type state struct {
 }
 
 // newState is the state at the entry of a function.
-func newState(c *convention, address uint64) *state {
-	s := &state{pc: address}
+func newState(c *convention, f Function) *state {
+	s := &state{pc: f.Address, variable: f.Variable}
 	for i := range s.registers {
 		s.registers[i] = unknownValue("a register that the function has not set")
 	}
 	for i, r := range c.arguments {
 		s.registers[r] = argumentValue(i)
+	}
+	if f.Variable != 0 {
+		s.registers[c.arguments[0]] = unknownValue("the function's own argument")
 	}
 	s.registers[c.stack] = value{kind: stack, width: wholeRegister}
 	if c.link != noRegister {
@@ -127,6 +132,9 @@ func (s *state) load(m memory, size uint8) value {
 	case stack:
 		return s.loadSlot(at.add, size)
 	case static:
+		if s.variable != 0 && uint64(at.add) == s.variable && size == pointerSize {
+			return argumentValue(0)
+		}
 		return unknownValue("a load from a fixed address")
 	case unknown:
 		return at

@@ -73,8 +73,8 @@ func outline(p *Profile) string {
 		p.Service, p.Match.Exports, p.Match.Lacks)
 	for _, path := range p.Paths {
 		for _, w := range path.Ways {
-			fmt.Fprintf(&b, "path %s of %s by %v %s%s%s%s%s argument=%d constant=%v result=%d out=%v address=%v take=%d skip=%d\n", path.Name, w.Of,
-				w.functions(), w.Getter, w.Predicate, w.Setter, w.Call, w.In, w.Argument, w.Constant, w.Result, w.Out, w.Address, w.Take, w.Skip)
+			fmt.Fprintf(&b, "path %s of %s by %v %s%s%s%s%s variable=%s argument=%d constant=%v result=%d out=%v address=%v take=%d skip=%d\n", path.Name, w.Of,
+				w.functions(), w.Getter, w.Predicate, w.Setter, w.Call, w.In, w.Variable, w.Argument, w.Constant, w.Result, w.Out, w.Address, w.Take, w.Skip)
 		}
 	}
 	for _, op := range p.Operations {

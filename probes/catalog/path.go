@@ -56,6 +56,8 @@ type Way struct {
 	In string `yaml:"in" form:"symbol"`
 	// Of in: the function that is called; by default every call counts, and all have to hand over the same.
 	Call string `yaml:"call" form:"symbol"`
+	// Of in: an exported variable by which the function finds what the way begins with, which is then not its first argument.
+	Variable string `yaml:"variable" form:"symbol"`
 	// Number of the argument of a setter or a call, from 0.
 	Argument int `yaml:"argument" jsonschema:"minimum=0,maximum=5"`
 	// Of a setter: the field is the one in which it stores a constant, or to which it adds one; instead of argument.

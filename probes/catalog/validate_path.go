@@ -72,7 +72,7 @@ func (v *validator) onlyWith(w *Way, kind string) {
 		kinds []string
 	}{
 		{"result", []string{"getter"}}, {"out", []string{"getter"}}, {"address", []string{"setter", "in"}},
-		{"argument", []string{"setter", "in"}}, {"constant", []string{"setter"}}, {"call", []string{"in"}},
+		{"argument", []string{"setter", "in"}}, {"constant", []string{"setter"}}, {"call", []string{"in"}}, {"variable", []string{"in"}},
 		{"take", []string{"getter", "predicate", "setter", "in"}}, {"skip", []string{"getter", "predicate", "setter", "in"}},
 	} {
 		if w.At.has(rule.key) && !slices.Contains(rule.kinds, kind) {
