@@ -155,8 +155,8 @@ func (l *lane) reach(i, from int) (low, high int) {
 	return low, high
 }
 
-// align pairs what agrees, and then what lies between the same pairs on both sides and
-// is near enough, if durations do not tell that it is not the same.
+// align pairs what agrees, and then what lies between the same pairs on both sides, if
+// times do not tell that it is not the same.
 func (l *lane) align() []Pair {
 	core := l.parts()
 	all := make([]Pair, 0, len(core))
@@ -183,7 +183,7 @@ func (l *lane) fill(pairs []Pair, i, m, j, n int) []Pair {
 	for ; i < m && j < n; i++ {
 		for k := j; k < n; k++ {
 			sa, sb := &l.a.Statements[l.x[i]], &l.b.Statements[l.y[k]]
-			if sa.Has.Has(FieldDuration) && sb.Has.Has(FieldDuration) || !sameText(sa, sb) || l.distance(i, k) > l.reachNs {
+			if !sameText(sa, sb) || !l.mayFill(i, k) {
 				continue
 			}
 			pairs = append(pairs, Pair{A: l.x[i], B: l.y[k]})
@@ -192,6 +192,17 @@ func (l *lane) fill(pairs []Pair, i, m, j, n int) []Pair {
 		}
 	}
 	return pairs
+}
+
+// mayFill reports whether two statements of one text, at the same place between pairs, may
+// be the same one. Where both last, they must share some time, and then starts and ends
+// may be apart: a busy machine lets a server begin late, and log after it has answered.
+func (l *lane) mayFill(i, j int) bool {
+	sa, sb := &l.a.Statements[l.x[i]], &l.b.Statements[l.y[j]]
+	if sa.Has.Has(FieldDuration) && sb.Has.Has(FieldDuration) {
+		return l.shared(sa, sb) > 0
+	}
+	return l.distance(i, j) <= l.reachNs
 }
 
 // parts cuts the lane where no statement of the one side can pair across, and
@@ -241,12 +252,17 @@ func (l *lane) cost(i, j int) (cost int64, ok bool) {
 // one statement at a time, so those that share most of it are the same one,
 // however long the server was stopped between the points that start them.
 func (l *lane) overlap(sa, sb *Statement) bool {
+	return 2*l.shared(sa, sb) > int64(min(sa.Duration, sb.Duration))
+}
+
+// shared is how long both accounts say that their statement ran.
+func (l *lane) shared(sa, sb *Statement) int64 {
 	if !sa.Has.Has(FieldDuration) || !sb.Has.Has(FieldDuration) {
-		return false
+		return 0
 	}
 	start := max(sa.Start, sb.Start-l.offset)
 	end := min(sa.Start+int64(sa.Duration), sb.Start-l.offset+int64(sb.Duration))
-	return 2*(end-start) > int64(min(sa.Duration, sb.Duration))
+	return max(0, end-start)
 }
 
 // steps of an alignment, for going back.

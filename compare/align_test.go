@@ -231,3 +231,26 @@ func TestUnrelatedListingsHaveNothingInCommon(t *testing.T) {
 		mustTell(t, a, b)
 	})
 }
+
+// A busy machine lets a server begin a statement long after its client has sent it, and
+// write it to a log long after it has answered.
+func TestAStatementThatBeganAndEndedLateIsTheSame(t *testing.T) {
+	has := FieldsOf(FieldText, FieldDuration)
+	ms := int64(time.Millisecond)
+	a, b := &Listing{}, &Listing{}
+	for i := range int64(40) {
+		s := Statement{Has: has, Connection: 1, Start: i * 1000 * ms, Duration: 100 * time.Millisecond, Text: "SELECT ?"}
+		a.Statements = append(a.Statements, s)
+		if i == 20 {
+			s.Start += 70 * ms
+		}
+		b.Statements = append(b.Statements, s)
+	}
+	if al := Align(a, b); len(al.Pairs) != 40 {
+		t.Errorf("%d pairs of 40", len(al.Pairs))
+	}
+	b.Statements[20].Start += 50 * ms // another one, that shares no time
+	if al := Align(a, b); len(al.Pairs) != 39 {
+		t.Errorf("%d pairs of 39", len(al.Pairs))
+	}
+}
