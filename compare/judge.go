@@ -14,10 +14,11 @@ type Reason string
 // The reasons that follow from what is known of an account. Others are those
 // that its losses and its nature name.
 const (
-	ReasonEdge    Reason = "at the edge of the time compared"
-	ReasonShort   Reason = "shorter than the account's threshold"
-	ReasonTwice   Reason = "told twice by the other account"
-	ReasonUnknown Reason = "unexplained"
+	ReasonEdge     Reason = "at the edge of the time compared"
+	ReasonShort    Reason = "shorter than the account's threshold"
+	ReasonUnparsed Reason = "not parsed, which the account leaves out"
+	ReasonTwice    Reason = "told twice by the other account"
+	ReasonUnknown  Reason = "unexplained"
 )
 
 // Window is the time for which two accounts are compared, by A's clock. Near
@@ -91,6 +92,8 @@ func lackedBy(l *Listing, s *Statement, byA, own int64, w Window) Reason {
 	switch {
 	case s.Has.Has(FieldDuration) && s.Duration < l.Nature.MinDuration:
 		return ReasonShort
+	case l.Nature.SkipsUnparsed && s.unparsed():
+		return ReasonUnparsed
 	case w.atEdge(byA):
 		return ReasonEdge
 	case l.Nature.Partial:

@@ -20,6 +20,8 @@ type Nature struct {
 	// such as sampling; Why names them.
 	Partial bool
 	Why     string
+	// SkipsUnparsed says that it leaves out what the server could not parse.
+	SkipsUnparsed bool
 }
 
 // Loss is a stretch in which an account is known to have lost statements.

@@ -82,6 +82,12 @@ type Statement struct {
 	Ref uint64
 }
 
+// errParse is ER_PARSE_ERROR.
+const errParse = 1064
+
+// unparsed reports whether the statement is known to have failed in the parser.
+func (s *Statement) unparsed() bool { return s.Has.Has(FieldError) && s.Error == errParse }
+
 // ellipsis is what bridge/sqltext puts at the end of a text that was cut.
 const ellipsis = "\u2026"
 
