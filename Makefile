@@ -5,7 +5,8 @@
 # besides, and what the tests need.
 DEMO_DEPS := ca-certificates mariadb-client-core mariadb-server-core
 BUILD_DEPS := $(DEMO_DEPS) gcc libc6-dev libmariadbd-dev systemtap-sdt-dev
-TEST_DEPS := $(BUILD_DEPS) binutils bpftool bpftrace clang debootstrap git libbpf-dev llvm postgresql python3 sysbench
+TEST_DEPS := $(BUILD_DEPS) binutils bpftool bpftrace clang debootstrap git libbpf-dev llvm percona-toolkit postgresql \
+	python3 sysbench
 
 BUILD := build
 # Probes can be attached by root only.

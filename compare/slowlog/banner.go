@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package slowlog
+
+import (
+	"bytes"
+
+	"github.com/spanbridge/spanbridge/compare/logfile"
+)
+
+// version is that of the server, as far as the log tells it.
+type version struct {
+	known bool
+	maria bool
+	parts [3]uint64
+}
+
+// stampsStarts reports whether SET timestamp is known to be the start of a statement:
+// so it is in MariaDB, and since MySQL 8.0.14
+// (https://dev.mysql.com/doc/relnotes/mysql/8.0/en/news-8-0-14.html).
+func (v *version) stampsStarts() bool {
+	return v.known && (v.maria || v.parts[0] > 8 || v.parts[0] == 8 && (v.parts[1] > 0 || v.parts[2] >= 14))
+}
+
+const (
+	versionMark = ", Version: "
+	startedMark = "started with:"
+)
+
+// looksLikeBanner is for the first of three lines that a server begins a file
+// with, also where a crash has left it on the line of a statement:
+// "/usr/sbin/mysqld, Version: 9.7.4 (Debian). started with:".
+func looksLikeBanner(line []byte) bool {
+	return bytes.HasSuffix(bytes.TrimRight(line, "\r"), []byte(startedMark)) && bytes.Contains(line, []byte(versionMark))
+}
+
+// isPortLine is for the second: "Tcp port: 3306  Unix socket: /run/mysqld.sock".
+func isPortLine(line []byte) bool {
+	const port = "tcp port: "
+	return len(line) >= len(port) && bytes.EqualFold(line[:len(port)], []byte(port))
+}
+
+// columns is for the second and the third line: "Time  Id Command  Argument".
+func columns(line []byte) bool {
+	return isPortLine(line) || bytes.HasPrefix(line, []byte("Time ")) || bytes.HasPrefix(line, []byte("Time\t"))
+}
+
+// banner reads the first line, if it is one.
+func (v *version) banner(line []byte) bool {
+	if !looksLikeBanner(line) {
+		return false
+	}
+	_, rest, _ := bytes.Cut(line, []byte(versionMark))
+	*v = version{known: true, maria: bytes.Contains(rest, []byte("MariaDB"))}
+	for i := range v.parts {
+		n := 0
+		for n < len(rest) && rest[n] >= '0' && rest[n] <= '9' {
+			n++
+		}
+		v.parts[i], _ = logfile.Uint(rest[:n])
+		if rest = rest[n:]; len(rest) == 0 || rest[0] != '.' {
+			break
+		}
+		rest = rest[1:]
+	}
+	return true
+}
