@@ -42,6 +42,10 @@ func troubled() *diagnosis {
 							Missing: []probes.MissingCapture{user}, Misses: []probes.Miss{native},
 						},
 						{Name: "prepare", Tier: "uprobe", Sites: []probes.OperationSite{{Cost: probes.CostUnknown}}, Missing: []probes.MissingCapture{user}},
+						{
+							Name: "wait", Tier: "uprobe", CostNs: 2800, Sites: []probes.OperationSite{{Cost: probes.CostEmulated}, {Cost: probes.CostEmulated}},
+							AtEntry: "calls of thd_wait_begin: not all calls are certain: the program has no .eh_frame_hdr",
+						},
 					},
 					Unseen:  []probes.UnseenReport{{Name: "connect", Misses: []probes.Miss{native, {Tier: "plugin", Reason: "*spanbridge_usdt.so is not loaded"}}}},
 					LeftOut: []string{"stage"},

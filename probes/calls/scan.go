@@ -38,8 +38,8 @@ type machine interface {
 	// branch decodes the instruction that code begins with. It is false for
 	// everything but branches, and for those to where registers say.
 	branch(code []byte, address uint64) (branch, bool)
-	// stub decodes an entry of a procedure linkage table that jumps by the slot
-	// at an address; the entry begins at the result.
+	// stubs calls yield with every entry of a procedure linkage table, and with the
+	// slot that it jumps by.
 	stubs(code []byte, address uint64, yield func(entry, slot uint64))
 	// longest is that of an instruction in bytes.
 	longest() int
