@@ -31,6 +31,25 @@ static __always_inline bool is_traceparent(const struct ps_param *p)
 	return *(__u64 *)name == *(__u64 *)want && *(__u32 *)(name + 8) == *(__u32 *)(want + 8);
 }
 
+struct attributes {
+	__u64 array, value;
+	int err;
+};
+
+/* A callback: as the body of a loop it would be verified once for each attribute. */
+static long look_at_attribute(__u32 i, struct attributes *a)
+{
+	struct ps_param p;
+
+	a->err = bpf_copy_from_user(&p, sizeof(p), (const void *)(a->array + i * sizeof(p)));
+	if (a->err)
+		return 1;
+	if (!is_traceparent(&p))
+		return 0;
+	a->value = p.value;
+	return 1;
+}
+
 /*
  * Finds where the server holds the value of the attribute: 0 if it is not among
  * the last ones. Returns a negative error number if they cannot be read. A
@@ -38,8 +57,7 @@ static __always_inline bool is_traceparent(const struct ps_param *p)
  */
 __noinline int find_traceparent(__u64 array, __u64 n, __u64 *value)
 {
-	struct ps_param p;
-	int err;
+	struct attributes a = {.array = array};
 
 	if (!value)
 		return 0;
@@ -47,21 +65,12 @@ __noinline int find_traceparent(__u64 array, __u64 n, __u64 *value)
 	if (n > MOST_PARAMETERS)
 		return -1;
 	if (n > MAX_ATTRIBUTES) {
-		array += (n - MAX_ATTRIBUTES) * sizeof(p);
+		a.array += (n - MAX_ATTRIBUTES) * sizeof(struct ps_param);
 		n = MAX_ATTRIBUTES;
 	}
-	for (int i = 0; i < MAX_ATTRIBUTES; i++) {
-		if (i >= n)
-			break;
-		err = bpf_copy_from_user(&p, sizeof(p), (const void *)(array + i * sizeof(p)));
-		if (err)
-			return err;
-		if (is_traceparent(&p)) {
-			*value = p.value;
-			break;
-		}
-	}
-	return 0;
+	bpf_loop(n, look_at_attribute, &a, 0);
+	*value = a.value;
+	return a.err;
 }
 
 #endif

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
+	"sync"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -27,20 +27,49 @@ func KernelTypes() *btf.Cache {
 // are those of [KernelTypes]. An error of the verifier wraps
 // [ebpf.VerifierError].
 func Load(spec *ebpf.CollectionSpec, types *btf.Cache, objects *ProgramsObjects) error {
-	withoutPrograms := *spec
-	withoutPrograms.Programs = nil
-	all, err := ebpf.NewCollectionWithOptions(&withoutPrograms, ebpf.CollectionOptions{Cache: types})
+	unfilled := *spec.Maps[buffersMap]
+	unfilled.Contents = nil
+	parts := ebpf.CollectionSpec{Maps: maps.Clone(spec.Maps), Variables: spec.Variables, Types: spec.Types, ByteOrder: spec.ByteOrder}
+	parts.Maps[buffersMap] = &unfilled
+	all, err := ebpf.NewCollectionWithOptions(&parts, ebpf.CollectionOptions{Cache: types})
 	if err != nil {
 		return fmt.Errorf("create maps: %w", err)
 	}
 	defer all.Close() // closes what was not assigned
-	if all.Programs, err = loadPrograms(spec, all.Maps, types); err != nil {
+	filled := fill(all.Maps, spec.Maps[buffersMap].Contents)
+	parts.Programs, parts.Variables = spec.Programs, nil
+	all.Programs, err = loadPrograms(&parts, all.Maps, types)
+	if err := errors.Join(err, <-filled); err != nil {
 		return err
 	}
 	if err := all.Assign(objects); err != nil {
 		return fmt.Errorf("assign programs and maps: %w", err)
 	}
 	return nil
+}
+
+// buffersMap holds the maps of record buffers.
+const buffersMap = "buffers"
+
+// fill puts maps into the map of maps. After each change the kernel waits until
+// no program uses what was there (maybe_wait_bpf_programs, kernel/bpf/syscall.c),
+// for 10 ms or more: all wait at once, and while the verifier works.
+func fill(with map[string]*ebpf.Map, contents []ebpf.MapKV) <-chan error {
+	filled := make(chan error, 1)
+	go func() {
+		errs := make([]error, len(contents))
+		var filling sync.WaitGroup
+		for i, kv := range contents {
+			filling.Go(func() {
+				if err := with[buffersMap].Put(kv.Key, with[kv.Value.(string)]); err != nil {
+					errs[i] = fmt.Errorf("fill map %s: %w", buffersMap, err)
+				}
+			})
+		}
+		filling.Wait()
+		filled <- errors.Join(errs...)
+	}()
+	return filled
 }
 
 // portions says which programs are loaded one after the other: the large ones
@@ -67,10 +96,13 @@ func loadPrograms(spec *ebpf.CollectionSpec, with map[string]*ebpf.Map, types *b
 	work := portions(spec)
 	results := make(chan result, len(work))
 	for _, names := range work {
-		portion := spec.Copy()
-		maps.DeleteFunc(portion.Programs, func(name string, _ *ebpf.ProgramSpec) bool { return !slices.Contains(names, name) })
+		portion := *spec
+		portion.Programs = make(map[string]*ebpf.ProgramSpec)
+		for _, name := range names {
+			portion.Programs[name] = spec.Programs[name]
+		}
 		go func() {
-			c, err := ebpf.NewCollectionWithOptions(portion, ebpf.CollectionOptions{Cache: types, MapReplacements: with})
+			c, err := ebpf.NewCollectionWithOptions(&portion, ebpf.CollectionOptions{Cache: types, MapReplacements: with})
 			if err != nil {
 				results <- result{err: err}
 				return

@@ -39,20 +39,23 @@ __noinline int count(__u32 op, enum counter which)
 	return 0;
 }
 
-/* Keep in step with bridge.BucketOf. */
+/*
+ * Keep in step with bridge.BucketOf. The octave is found without a branch, whose
+ * every combination the verifier would follow.
+ */
 static __always_inline __u32 bucket_of(__u64 duration_ns)
 {
-	__u64 d = duration_ns - 1, rest;
+	__u64 d = duration_ns - 1, rest = d, more;
 	__u32 octave = 0;
 
 	if (duration_ns <= 1ULL << FIRST_OCTAVE)
 		return 0;
-	rest = d;
 #define HALVE(bits)                                                                                \
-	if (rest >> bits) {                                                                        \
-		octave += bits;                                                                    \
-		rest >>= bits;                                                                     \
-	}
+	more = -(rest >> bits);                                                                    \
+	opaque(more);                                                                              \
+	more >>= 63; /* 1 if there is a bit up there */                                            \
+	octave += more * bits;                                                                     \
+	rest >>= more * bits;
 	HALVE(32)
 	HALVE(16)
 	HALVE(8)

@@ -60,6 +60,7 @@ func Spec(s Settings) (*ebpf.CollectionSpec, error) {
 	for _, name := range []string{"buffers0", "buffers1", "buffers2", "buffers3"} {
 		setValueSize(spec.Maps[name], size)
 	}
+	setValueSize(spec.Maps["buffers"].InnerMap, size)
 	if s.Single {
 		for _, name := range []string{"start", "done", "point"} {
 			spec.Programs[name].AttachType = ebpf.AttachNone

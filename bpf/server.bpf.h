@@ -6,7 +6,18 @@
 #ifndef SPANBRIDGE_SERVER_BPF_H
 #define SPANBRIDGE_SERVER_BPF_H
 
+#include <bpf/bpf_core_read.h>
+
 #define MAX_ANCESTORS 4
+
+/*
+ * Read, and not followed as a typed pointer: for every step of one the verifier
+ * searches the names of all of the kernel's types, which takes it milliseconds.
+ */
+static __always_inline struct inode *executable_of(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, mm, exe_file, f_inode);
+}
 
 /*
  * The process farthest up from the current one that runs the same executable,
@@ -16,15 +27,15 @@
 __noinline __u32 server_tgid(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf(), *parent;
-	struct inode *executable = task->mm->exe_file->f_inode;
+	struct inode *executable = executable_of(task);
 
 	for (int i = 0; i < MAX_ANCESTORS; i++) {
-		parent = task->real_parent;
-		if (!executable || parent->mm->exe_file->f_inode != executable)
+		parent = BPF_CORE_READ(task, real_parent);
+		if (!executable || executable_of(parent) != executable)
 			break;
 		task = parent;
 	}
-	return task->tgid;
+	return BPF_CORE_READ(task, tgid);
 }
 
 #endif

@@ -251,6 +251,7 @@ type ProgramsThread struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	ProgramsMapBuffers        = "buffers"
 	ProgramsMapBuffers0       = "buffers0"
 	ProgramsMapBuffers1       = "buffers1"
 	ProgramsMapBuffers2       = "buffers2"
@@ -330,6 +331,7 @@ type ProgramsProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type ProgramsMapSpecs struct {
+	Buffers        *ebpf.MapSpec `ebpf:"buffers"`
 	Buffers0       *ebpf.MapSpec `ebpf:"buffers0"`
 	Buffers1       *ebpf.MapSpec `ebpf:"buffers1"`
 	Buffers2       *ebpf.MapSpec `ebpf:"buffers2"`
@@ -375,6 +377,7 @@ func (o *ProgramsObjects) Close() error {
 //
 // It can be passed to LoadProgramsObjects or ebpf.CollectionSpec.LoadAndAssign.
 type ProgramsMaps struct {
+	Buffers        *ebpf.Map `ebpf:"buffers"`
 	Buffers0       *ebpf.Map `ebpf:"buffers0"`
 	Buffers1       *ebpf.Map `ebpf:"buffers1"`
 	Buffers2       *ebpf.Map `ebpf:"buffers2"`
@@ -393,6 +396,7 @@ type ProgramsMaps struct {
 
 func (m *ProgramsMaps) Close() error {
 	return _ProgramsClose(
+		m.Buffers,
 		m.Buffers0,
 		m.Buffers1,
 		m.Buffers2,

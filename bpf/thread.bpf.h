@@ -63,20 +63,23 @@ struct buffer_map {
 struct buffer_map buffers0 SEC(".maps"), buffers1 SEC(".maps");
 struct buffer_map buffers2 SEC(".maps"), buffers3 SEC(".maps");
 
+/*
+ * By level. Whatever comes out of an array of maps is of one type to the verifier,
+ * which would else look at all that is done to a buffer once for each of the four.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, MAX_LEVELS);
+	__type(key, __u32);
+	__array(values, struct buffer_map);
+} buffers SEC(".maps") = {.values = {&buffers0, &buffers1, &buffers2, &buffers3}};
+
 static __always_inline struct event *record_buffer(struct task_struct *task, __u32 level,
 						   __u64 flags)
 {
-	switch (level) {
-	case 0:
-		return bpf_task_storage_get(&buffers0, task, 0, flags);
-	case 1:
-		return bpf_task_storage_get(&buffers1, task, 0, flags);
-	case 2:
-		return bpf_task_storage_get(&buffers2, task, 0, flags);
-	case 3:
-		return bpf_task_storage_get(&buffers3, task, 0, flags);
-	}
-	return 0;
+	void *map = bpf_map_lookup_elem(&buffers, &level);
+
+	return map ? bpf_task_storage_get(map, task, 0, flags) : 0;
 }
 
 #define SHIELDED -2
@@ -157,23 +160,35 @@ static __always_inline void lose_running(struct thread *thread, __u32 level)
 	count(r->op, COUNT_REPLACED);
 }
 
+struct replacement {
+	struct thread *thread;
+	__u32 n;
+};
+
+/* A callback: as the body of a loop it would be verified once for each frame. */
+static long replace_top(__u32 i, struct replacement *r)
+{
+	struct thread *thread = r->thread;
+	__u32 top = thread->depth - 1;
+
+	opaque(top);
+	if (top < r->n || top >= MAX_DEPTH)
+		return 1;
+	if (!thread->frames[top].tentative)
+		count(thread->frames[top].op, COUNT_REPLACED);
+	if (!thread->frames[top].is_inline)
+		lose_running(thread, thread->frames[top].level);
+	pop(thread, &thread->frames[top]);
+	return 0;
+}
+
 /* Takes frame n and all above it from the stack, as replaced. */
 __noinline int replace(struct thread *thread, __u32 n)
 {
-	if (!thread)
-		return 0;
-	for (int i = 0; i < MAX_DEPTH; i++) {
-		__u32 top = thread->depth - 1;
+	struct replacement r = {.thread = thread, .n = n};
 
-		opaque(top);
-		if (top < n || top >= MAX_DEPTH)
-			break;
-		if (!thread->frames[top].tentative)
-			count(thread->frames[top].op, COUNT_REPLACED);
-		if (!thread->frames[top].is_inline)
-			lose_running(thread, thread->frames[top].level);
-		pop(thread, &thread->frames[top]);
-	}
+	if (thread && thread->depth > n)
+		bpf_loop(MAX_DEPTH, replace_top, &r, 0);
 	return 0;
 }
 
