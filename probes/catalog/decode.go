@@ -179,7 +179,7 @@ func (d *decoder) numbered(n *yaml.Node, path string, v reflect.Value, r rules) 
 // key checks the look of a key.
 func (d *decoder) key(n *yaml.Node, path, key, formName string) bool {
 	f := forms[formName]
-	if f.pattern.MatchString(key) {
+	if f.fits(key) {
 		return true
 	}
 	d.fault(n, path, "invalid key %q, want %s", clip(key), f.want)

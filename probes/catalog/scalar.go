@@ -51,7 +51,7 @@ func (d *decoder) text(n *yaml.Node, path string, r rules) (string, bool) {
 		d.fault(n, path, "unknown %s %q, %s%s", lastKey(path), clip(n.Value), oneOf(r.enum), didYouMean(n.Value, r.enum))
 		return "", false
 	}
-	if f, ok := forms[r.form]; ok && !f.pattern.MatchString(n.Value) {
+	if f, ok := forms[r.form]; ok && !f.fits(n.Value) {
 		d.fault(n, path, "invalid text %q, want %s", clip(n.Value), f.want)
 		return "", false
 	}
@@ -62,7 +62,7 @@ func (d *decoder) text(n *yaml.Node, path string, r rules) (string, bool) {
 // where quotes are all it takes.
 func wantText(n *yaml.Node, r rules) string {
 	f, ok := forms[r.form]
-	if ok && !f.pattern.MatchString(n.Value) {
+	if ok && !f.fits(n.Value) {
 		return fmt.Sprintf("want %s, got %s", f.want, describe(n))
 	}
 	return fmt.Sprintf("want text, got %s: put it in quotes", describe(n))

@@ -115,11 +115,21 @@ func shapes(t reflect.Type) *jsonschema.Schema {
 func number(n uint64) *uint64 { return &n }
 
 func textOf(form string) *jsonschema.Schema {
-	return &jsonschema.Schema{Type: "string", Pattern: forms[form].pattern.String()}
+	return limit(&jsonschema.Schema{Type: "string"}, form)
+}
+
+// limit puts the pattern and the length of a form into a schema.
+func limit(text *jsonschema.Schema, form string) *jsonschema.Schema {
+	f := forms[form]
+	text.Pattern = f.pattern.String()
+	if f.most > 0 {
+		text.MaxLength = number(uint64(f.most))
+	}
+	return text
 }
 
 func keyed(form string, value *jsonschema.Schema) *jsonschema.Schema {
-	return &jsonschema.Schema{Type: "object", PropertyNames: &jsonschema.Schema{Pattern: forms[form].pattern.String()}, AdditionalProperties: value}
+	return &jsonschema.Schema{Type: "object", PropertyNames: limit(&jsonschema.Schema{}, form), AdditionalProperties: value}
 }
 
 func orList(one *jsonschema.Schema) *jsonschema.Schema {
@@ -138,7 +148,7 @@ func describeForms(definition *jsonschema.Schema, t reflect.Type) {
 			property = property.Items
 		}
 		if property.Type == "string" {
-			property.Pattern = forms[f.rules.form].pattern.String()
+			limit(property, f.rules.form)
 		}
 	}
 }
