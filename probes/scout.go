@@ -55,7 +55,7 @@ type observed struct {
 // discover adds a process to the targets if it is one, or to those that are
 // starting.
 func (s *scout) discover(pid int) {
-	if s.seen[pid] != nil || pid == os.Getpid() {
+	if s.seen[pid] != nil || pid == os.Getpid() || s.excludes(pid) {
 		return
 	}
 	delete(s.starting, pid)
@@ -79,6 +79,13 @@ func (s *scout) observe(pid int) *observed {
 		return nil
 	}
 	return &observed{process: p, profile: profile, box: containerOfProcess(pid)}
+}
+
+// excludes reports whether only other processes are asked for, each by its pid: a
+// machine may have thousands that need not be looked at.
+func (s *scout) excludes(pid int) bool {
+	return len(s.cfg.Targets) > 0 &&
+		!slices.ContainsFunc(s.cfg.Targets, func(t Target) bool { return t.PID == 0 || t.PID == pid })
 }
 
 // isNamed reports whether a process is one of the targets that were named.
