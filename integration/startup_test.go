@@ -30,10 +30,11 @@ import (
 const (
 	starts    = 10
 	coldStart = 500 * time.Millisecond
-	// The aim is 150 ms. A machine that is shared does the same work in 115 ms at one
-	// time and in 200 at another, and most of it is the kernel's verifier: the limit
-	// leaves room for that.
-	warmStart = 300 * time.Millisecond
+	warmStart = 150 * time.Millisecond
+	// A shared machine does the same work in half as much time again while others are
+	// busy, for seconds: one round of several within the limit shows what a start
+	// takes, and a start that has become longer is so in all of them.
+	rounds = 3
 )
 
 func TestEveryProbeIsAttachedSoonAfterTheStart(t *testing.T) {
@@ -62,22 +63,36 @@ func TestEveryProbeIsAttachedSoonAfterTheStart(t *testing.T) {
 				limit time.Duration
 				cold  bool
 			}{{"cold", coldStart, true}, {"warm", warmStart, false}} {
-				var took []time.Duration
-				for range starts {
-					if c.cold {
-						os.RemoveAll(filepath.Join(cache, "symbols"))
+				var median time.Duration
+				for round := range rounds {
+					took := timeStarts(t, s.PID, cache, c.cold)
+					median = (took[starts/2-1] + took[starts/2]) / 2
+					t.Logf("%s, round %d: median %s, from %s to %s", c.name, round, median, took[0], took[starts-1])
+					if median <= c.limit {
+						break
 					}
-					took = append(took, timeStart(t, s.PID, cache))
 				}
-				slices.Sort(took)
-				median := (took[starts/2-1] + took[starts/2]) / 2
-				t.Logf("%s: median %s, from %s to %s", c.name, median, took[0], took[starts-1])
 				if median > c.limit {
 					t.Errorf("%s start takes %s, want at most %s", c.name, median, c.limit)
 				}
 			}
 		})
 	}
+}
+
+// timeStarts returns how long starts took, the shortest first. Before a cold one
+// there is no cache of symbols.
+func timeStarts(t *testing.T, pid int, cache string, cold bool) []time.Duration {
+	t.Helper()
+	took := make([]time.Duration, starts)
+	for i := range took {
+		if cold {
+			os.RemoveAll(filepath.Join(cache, "symbols"))
+		}
+		took[i] = timeStart(t, pid, cache)
+	}
+	slices.Sort(took)
+	return took
 }
 
 // timeStart starts spanbridge and returns how long its ready line took.
