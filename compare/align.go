@@ -195,12 +195,16 @@ func (l *lane) fill(pairs []Pair, i, m, j, n int) []Pair {
 }
 
 // mayFill reports whether two statements of one text, at the same place between pairs, may
-// be the same one. Where both last, they must share some time, and then starts and ends
-// may be apart: a busy machine lets a server begin late, and log after it has answered.
+// be the same one. Where both last, they must share some time; where one does, the other
+// must begin meanwhile, or near its start: a busy machine lets a server begin late, and
+// log after it has answered.
 func (l *lane) mayFill(i, j int) bool {
 	sa, sb := &l.a.Statements[l.x[i]], &l.b.Statements[l.y[j]]
-	if sa.Has.Has(FieldDuration) && sb.Has.Has(FieldDuration) {
+	switch ofA, ofB := sa.Has.Has(FieldDuration), sb.Has.Has(FieldDuration); {
+	case ofA && ofB:
 		return l.shared(sa, sb) > 0
+	case ofA && sa.within(sb.Start-l.offset), ofB && sb.within(sa.Start+l.offset):
+		return true
 	}
 	return l.distance(i, j) <= l.reachNs
 }

@@ -249,6 +249,15 @@ func TestAStatementThatBeganAndEndedLateIsTheSame(t *testing.T) {
 	if al := Align(a, b); len(al.Pairs) != 40 {
 		t.Errorf("%d pairs of 40", len(al.Pairs))
 	}
+	for i := range b.Statements {
+		b.Statements[i].Has = FieldsOf(FieldText)
+	}
+	if al := Align(a, b); len(al.Pairs) != 40 {
+		t.Errorf("%d pairs of 40 where one account has no durations", len(al.Pairs))
+	}
+	for i := range b.Statements {
+		b.Statements[i].Has = has
+	}
 	b.Statements[20].Start += 50 * ms // another one, that shares no time
 	if al := Align(a, b); len(al.Pairs) != 39 {
 		t.Errorf("%d pairs of 39", len(al.Pairs))

@@ -88,6 +88,9 @@ const errParse = 1064
 // unparsed reports whether the statement is known to have failed in the parser.
 func (s *Statement) unparsed() bool { return s.Has.Has(FieldError) && s.Error == errParse }
 
+// within reports whether a moment lies in the statement's time.
+func (s *Statement) within(at int64) bool { return s.Start <= at && at <= s.Start+int64(s.Duration) }
+
 // ellipsis is what bridge/sqltext puts at the end of a text that was cut.
 const ellipsis = "\u2026"
 
