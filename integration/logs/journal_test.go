@@ -8,6 +8,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -109,6 +110,25 @@ func (c *client) query(text string, args ...any) {
 		err = errors.Join(rows.Err(), rows.Close())
 	}
 	c.note(kind, text, began, sent, 0, err)
+}
+
+// packet sends several statements at once.
+func (c *client) packet(texts ...string) {
+	began := time.Now()
+	rows, err := c.conn.QueryContext(c.t.Context(), strings.Join(texts, "; "))
+	if err != nil {
+		c.t.Error(err)
+		return
+	}
+	defer rows.Close()
+	for _, text := range texts {
+		sent := int64(0)
+		for rows.Next() {
+			sent++
+		}
+		rows.NextResultSet()
+		c.note(compare.Query, text, began, sent, 0, rows.Err())
+	}
 }
 
 func (c *client) use(database string) {

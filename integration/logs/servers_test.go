@@ -26,6 +26,8 @@ type product struct {
 	args  []string
 	// parsesAll: what it cannot parse it logs all the same.
 	parsesAll bool
+	// jsonSink: the error log is also written as JSON.
+	jsonSink bool
 	// resolution of the stamps in its files.
 	resolution time.Duration
 }
@@ -36,7 +38,7 @@ var products = []product{
 		args: []string{"--log-slow-verbosity=innodb,query_plan,explain", "--log-slow-admin-statements=1", "--log-warnings=4"},
 	},
 	{
-		name: "mysql", start: servers.MySQL, resolution: time.Microsecond,
+		name: "mysql", start: servers.MySQL, resolution: time.Microsecond, jsonSink: true,
 		args: []string{
 			"--log-slow-extra=1", "--log-slow-admin-statements=1", "--log-error-verbosity=3",
 			"--log-error-services=log_filter_internal;log_sink_internal;log_sink_json",
@@ -49,6 +51,7 @@ func (p *product) server(t *testing.T) (*servers.Server, *sql.DB) {
 	s, err := p.start(t.Context(), servers.WithArgs(append([]string{
 		"--slow-query-log=1", "--long-query-time=0", "--slow-query-log-file=slow.log",
 		"--general-log=1", "--general-log-file=general.log", "--log-output=FILE,TABLE",
+		"--log-bin=binlog", "--server-id=1", "--binlog-format=STATEMENT", // which some statements are not safe for
 	}, p.args...)...))
 	if errors.Is(err, servers.ErrMissing) {
 		t.Skip(err)
@@ -57,7 +60,7 @@ func (p *product) server(t *testing.T) (*servers.Server, *sql.DB) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Stop() })
-	db, err := sql.Open(s.Driver, s.DSN)
+	db, err := sql.Open(s.Driver, s.DSN+"?multiStatements=true")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,6 +115,7 @@ func (c *client) round(w, round int) {
 	c.exec(fmt.Sprintf("UPDATE t SET v = '%s' WHERE id = %d", strings.Repeat("secret", 20_000), id))
 	c.exec(fmt.Sprintf("INSERT INTO t VALUES (%d, 'twice')", id))
 	c.query("SELECT * FROM nothing_of_that_name")
+	c.packet(fmt.Sprintf("SELECT 'secret;' AS first_%d_%d", w, round), fmt.Sprintf("SELECT id FROM t WHERE id = %d", id))
 	c.query(fmt.Sprintf("SELEC %d", round))
 	c.query(fmt.Sprintf("SELECT\n# a comment;\n  %d\n# Time: of day\nAS lines_%d_%d", round, w, round))
 	c.use("other")
@@ -201,4 +205,5 @@ func plausible(t *testing.T, v *compare.Verdict, j *journal, account *compare.Li
 	}
 }
 
-func slowPath(s *servers.Server) string { return filepath.Join(s.Datadir, "slow.log") }
+func slowPath(s *servers.Server) string    { return filepath.Join(s.Datadir, "slow.log") }
+func generalPath(s *servers.Server) string { return filepath.Join(s.Datadir, "general.log") }

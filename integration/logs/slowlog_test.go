@@ -8,7 +8,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"slices"
 	"testing"
 	"time"
 
@@ -19,66 +18,6 @@ import (
 
 // mostStatements is more than any test here makes.
 const mostStatements = 100_000
-
-// followed reads a log while it is written, until it is told to stop.
-func followed(t *testing.T, path string, account func(*logfile.Tail) compare.Account) (stop func() *compare.Listing) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	tail, err := logfile.Follow(ctx, path, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan *compare.Listing, 1)
-	go func() {
-		l, err := compare.Collect(account(tail), mostStatements)
-		if err != nil {
-			t.Error(err)
-		}
-		done <- l
-	}()
-	return func() *compare.Listing { cancel(); return <-done }
-}
-
-func TestSlowLogsTellWhatClientsDid(t *testing.T) {
-	for _, p := range products {
-		t.Run(p.name, func(t *testing.T) {
-			s, db := p.server(t)
-			setUp(t, db)
-			var reader *slowlog.Reader
-			stop := followed(t, slowPath(s), func(tail *logfile.Tail) compare.Account {
-				reader = slowlog.New(tail, slowlog.Options{})
-				return reader
-			})
-			j := &journal{}
-			began := time.Now()
-			work(t, j, db, func() { // rotated as logrotate does it
-				if err := os.Rename(slowPath(s), slowPath(s)+".1"); err != nil {
-					t.Error(err)
-				}
-				if _, err := db.ExecContext(t.Context(), "FLUSH SLOW LOGS"); err != nil {
-					t.Error(err)
-				}
-			})
-			l := stop()
-			if l.Nature.Resolution != p.resolution || l.Nature.SkipsUnparsed == p.parsesAll || reader.Damaged() > 0 {
-				t.Errorf("%+v, %d damaged lines", l.Nature, reader.Damaged())
-			}
-			plausible(t, judge(t, &p, j, l), j, l)
-			t.Run("table", func(t *testing.T) {
-				table, err := slowlog.OpenTable(t.Context(), db, began, slowlog.Options{})
-				if err != nil {
-					t.Fatal(err)
-				}
-				l, err := compare.Collect(table, mostStatements)
-				if err != nil {
-					t.Fatal(err)
-				}
-				l.Statements = slices.DeleteFunc(l.Statements, func(s compare.Statement) bool { return s.Start < began.UnixNano() })
-				plausible(t, judge(t, &p, j, l), j, l)
-			})
-		})
-	}
-}
 
 // TestATruncatedSlowLogTellsWhatItMayLack: what is cut before it was read is missing for
 // that reason, and nothing is missing for any other.
