@@ -52,6 +52,7 @@ struct frame {
 	__u8 tentative; /* enum tentative */
 	__u8 noted;	/* its last note was hit */
 	__u8 failed;
+	__u8 told; /* enum time_class plus 1: see struct clock */
 	__u32 status;
 	__u8 command, before; /* guard values plus 1, 0 for none */
 	__u16 start_used;     /* of the event's data, by strings of the start */

@@ -78,6 +78,33 @@ static __always_inline void clear_rest(struct hit *hit)
 	__builtin_memset(checked(hit->event)->rest_ns, 0, sizeof(hit->event->rest_ns));
 }
 
+/* The operation begins now, or when it really began. */
+static __always_inline void begin_time(struct thread *thread, struct frame *frame)
+{
+	__u64 real_start_ns = thread->real_start_ns, now_ns;
+
+	if (attribution && !frame->is_inline)
+		now_ns = begin_clock(&thread->clock, frame->level, real_start_ns);
+	else
+		now_ns = bpf_ktime_get_ns();
+	frame->start_ns = real_start_ns ?: now_ns;
+}
+
+/* What the thread waits for from now on, if the inner operation tells that. */
+static __always_inline void tell(struct thread *thread, const struct op_config *config,
+				 const struct frame *frame)
+{
+	__u64 value = frame->values[0];
+	__u8 told;
+
+	opaque(value);
+	if (value >= MAX_TOLD)
+		return;
+	told = config->told[value & (MAX_TOLD - 1)];
+	if (told)
+		thread->clock.told = told;
+}
+
 /* What was just popped may be followed by another one, which begins now. */
 static __always_inline void follow(struct hit *hit, const struct op_config *config)
 {
@@ -86,7 +113,7 @@ static __always_inline void follow(struct hit *hit, const struct op_config *conf
 	reopen(hit->thread, frame, config->kept);
 	restart_event(hit->event, frame);
 	clear_rest(hit);
-	frame->start_ns = bpf_ktime_get_ns();
+	begin_time(hit->thread, frame);
 }
 
 /*
@@ -137,7 +164,7 @@ static __always_inline int on_announcement(struct hit *hit, const struct op_conf
 		return 0;
 	}
 	hit->frame->tentative = ANNOUNCED;
-	hit->frame->start_ns = bpf_ktime_get_ns();
+	begin_time(thread, hit->frame);
 	return 0;
 }
 
@@ -168,7 +195,7 @@ static __always_inline int on_tentative(struct hit *hit, const struct op_config 
 		return 0;
 	hit->frame->tentative = ANNOUNCED;
 	capture(hit, 0, hit->spec->captures, 0);
-	hit->frame->start_ns = bpf_ktime_get_ns();
+	begin_time(thread, hit->frame);
 	return 0;
 }
 
@@ -273,8 +300,10 @@ static __always_inline int on_start(struct pt_regs *ctx)
 				 sizeof(hit.frame->start_strings));
 	}
 	capture(&hit, 0, 0, WITH_TEXT);
+	if (config->is_inline)
+		tell(hit.thread, config, hit.frame);
 	if (!announced)
-		hit.frame->start_ns = hit.thread->real_start_ns ?: bpf_ktime_get_ns();
+		begin_time(hit.thread, hit.frame);
 	return 0;
 }
 

@@ -68,6 +68,38 @@ static __always_inline void append_entries(const struct thread *thread, const st
 	event->used = offset + n * sizeof(struct entry);
 }
 
+/* And behind those the waits of the same time, as far as there is room. */
+static __always_inline void append_waits(const struct clock *clock, const struct frame *frame,
+					 struct event *event)
+{
+	__u32 level = frame->level, first, total, n, offset = event->used;
+
+	event->waits = 0;
+	event->unlisted = 0;
+	if (!(event->flags & EVENT_TIMED))
+		return;
+	opaque(level);
+	first = clock->begin[level & (MAX_LEVELS - 1)].waits;
+	total = clock->end.waits - first;
+	n = total;
+	if (n > MAX_WAITS - first)
+		n = MAX_WAITS - first;
+	if (first >= MAX_WAITS)
+		n = 0;
+	if (n > MAX_ENTRIES - event->entries)
+		n = MAX_ENTRIES - event->entries;
+	event->unlisted = total - n;
+	opaque(n);
+	opaque(first);
+	if (!n || n > MAX_WAITS || first >= MAX_WAITS || offset > DATA_SIZE - MAX_WAITS * sizeof(struct entry))
+		return;
+	if (bpf_probe_read_kernel(data_of(event) + offset, n * sizeof(struct entry),
+				  &clock->wait[first & (MAX_WAITS - 1)]))
+		return;
+	event->waits = n;
+	event->used = offset + n * sizeof(struct entry);
+}
+
 __noinline int fill(struct event *event, const struct frame *frame, __u64 end_ns, __u16 flags)
 {
 	__u64 id = bpf_get_current_pid_tgid();
@@ -132,6 +164,7 @@ static __always_inline void emit(struct hit *hit, __u64 end_ns, __u16 flags)
 		begin_event(&thread->bare, hit->frame);
 		thread->bare.tgid = thread->tgid;
 		fill(&thread->bare, hit->frame, end_ns, flags | EVENT_NO_TEXT);
+		thread->bare.times = thread->clock.spent;
 		submit(&thread->bare, 0);
 		return;
 	}
@@ -139,7 +172,9 @@ static __always_inline void emit(struct hit *hit, __u64 end_ns, __u16 flags)
 	event = checked(event);
 	fill(event, hit->frame, end_ns, flags);
 	event->tgid = thread->tgid;
+	event->times = thread->clock.spent;
 	append_entries(thread, hit->frame, event);
+	append_waits(&thread->clock, hit->frame, event);
 	if (event->used > DATA_SIZE) {
 		count(event->op, COUNT_KERNEL_ERRORS);
 		return;

@@ -11,6 +11,7 @@ static __always_inline void finish(struct hit *hit, const struct op_config *conf
 	__u32 op = hit->spec->op;
 	__u64 duration_ns = end_ns - frame->start_ns;
 	enum counter left_out = 0;
+	bool timed;
 
 	if ((__s64)duration_ns < 0)
 		duration_ns = 0;
@@ -18,7 +19,10 @@ static __always_inline void finish(struct hit *hit, const struct op_config *conf
 	key->failed = frame->failed;
 	key->status = frame->status;
 	key->tgid = hit->thread->tgid;
-	observe(key, duration_ns);
+	timed = !config->is_inline && spend(&hit->thread->clock, frame->level);
+	observe(key, duration_ns, timed ? &hit->thread->clock.spent : 0);
+	if (attribution && !config->is_inline && !timed)
+		count(op, COUNT_UNTIMED);
 	if (config->is_inline && duration_ns < config->min_ns) {
 		count(op, COUNT_FILTERED);
 		return;
@@ -52,7 +56,7 @@ static __always_inline void finish(struct hit *hit, const struct op_config *conf
 		count(op, left_out);
 		return;
 	}
-	emit(hit, end_ns, left_out ? EVENT_UNCHOSEN : 0);
+	emit(hit, end_ns, (left_out ? EVENT_UNCHOSEN : 0) | (timed ? EVENT_TIMED : 0));
 }
 
 /* A hit that captures into the operation, which goes on. */
@@ -141,6 +145,8 @@ static __always_inline int on_done(struct pt_regs *ctx)
 	}
 	if (!hit.thread)
 		return on_stray(0, spec, open);
+	if (attribution && !config->is_inline)
+		read_clock(&hit.thread->clock, &hit.thread->clock.end, end_ns);
 	begin_hit(hit.thread, ctx);
 	if (!given(spec, &hit.thread->regs) ||
 	    !guard(spec, &hit.thread->regs, &hit.thread->guard))

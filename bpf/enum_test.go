@@ -36,10 +36,20 @@ func TestRecordFlagsAreTheSameOnBothSides(t *testing.T) {
 	want := map[string]int{
 		"Failed": int(bridge.FlagFailed), "TextCut": int(bridge.FlagTextCut), "TextFault": int(bridge.FlagTextFault),
 		"Fault": int(bridge.FlagFault), "NoText": int(bridge.FlagNoText), "HasText": int(bridge.FlagHasText),
-		"Unchosen": int(bridge.FlagUnchosen),
+		"Unchosen": int(bridge.FlagUnchosen), "Timed": int(bridge.FlagTimed),
 	}
 	if diff := cmp.Diff(want, enum(t, "event_flags", "EVENT_")); diff != "" {
 		t.Errorf("flags (-Go +C):\n%s", diff)
+	}
+}
+
+func TestTimeClassesAreTheSameOnBothSides(t *testing.T) {
+	want := map[string]int{"NumTimes": int(bridge.NumTimes)}
+	for class := range bridge.NumTimes {
+		want[goName(class.String())] = int(class)
+	}
+	if diff := cmp.Diff(want, enum(t, "time_class", "TIME_")); diff != "" {
+		t.Errorf("classes (-Go +C):\n%s", diff)
 	}
 }
 

@@ -120,7 +120,7 @@ static __always_inline void finish(struct hit *hit)
 	if ((__s64)duration_ns < 0)
 		duration_ns = 0;
 	tell_apart(&key, hit);
-	observe(&key, duration_ns);
+	observe(&key, duration_ns, 0);
 	if (!key.failed && duration_ns < config->min_ns) {
 		count(op, COUNT_FILTERED);
 		return;

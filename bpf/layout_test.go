@@ -100,7 +100,7 @@ func memberDifferences(path string, g reflect.Type, c *btf.Struct) (diffs []stri
 func TestStructuresAreTheSameOnBothSides(t *testing.T) {
 	for name, g := range map[string]any{
 		"spec": ProgramsSpec{}, "capture": ProgramsCapture{}, "arg": ProgramsArg{}, "op_config": ProgramsOpConfig{},
-		"event": ProgramsEvent{}, "entry": ProgramsEntry{}, "op_counters": ProgramsOpCounters{},
+		"event": ProgramsEvent{}, "entry": ProgramsEntry{}, "op_counters": ProgramsOpCounters{}, "times": ProgramsTimes{},
 		"histogram": ProgramsHistogram{}, "histogram_key": ProgramsHistogramKey{},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -164,10 +164,13 @@ func TestLimitsAreTheSameOnBothSides(t *testing.T) {
 		"buckets":  elements("histogram", "buckets"),
 		"captures": elements("spec", "capture"),
 		"loads":    elements("arg", "offsets"),
+		"times":    elements("times", "ns"),
+		"told":     elements("clock", "wait"),
 	}
 	want := map[string]int{
 		"values": bridge.MaxValues, "strings": bridge.MaxStrings, "classes": bridge.MaxClasses,
 		"entries": bridge.MaxEntries, "buckets": bridge.NumBuckets, "captures": MaxCaptures, "loads": MaxLoads,
+		"times": int(bridge.NumTimes), "told": bridge.MaxWaits,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("limits (-Go +C):\n%s", diff)

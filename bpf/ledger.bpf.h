@@ -97,18 +97,32 @@ __noinline int add_duration(struct histogram *h, __u64 duration_ns)
 	return 0;
 }
 
+__noinline int add_times(struct histogram *h, const struct times *times)
+{
+	if (!h || !times)
+		return 0;
+	for (int i = 0; i < NUM_TIMES; i++)
+		if (times->ns[i])
+			__sync_fetch_and_add(&h->time_ns[i], times->ns[i]);
+	return 0;
+}
+
 /*
  * The key is looked up outside of that function: Linux 6.1 takes no key of a map
  * that a function was given by pointer (map_key_value_types, kernel/bpf/verifier.c).
  */
-static __always_inline void observe(const struct histogram_key *key, __u64 duration_ns)
+static __always_inline void observe(const struct histogram_key *key, __u64 duration_ns,
+				    const struct times *times)
 {
 	struct histogram *h = histogram_of(key);
 
-	if (h)
-		add_duration(h, duration_ns);
-	else
+	if (!h) {
 		count(key->op, COUNT_HISTOGRAM_LOST);
+		return;
+	}
+	add_duration(h, duration_ns);
+	if (times)
+		add_times(h, times);
 }
 
 #endif

@@ -5,6 +5,7 @@ package bpf
 import (
 	"fmt"
 	"math/bits"
+	"time"
 	"unsafe"
 
 	"github.com/cilium/ebpf"
@@ -38,6 +39,11 @@ type Settings struct {
 	// Single loads the programs for single uprobes, as kernels without
 	// uprobe_multi links need them (before Linux 6.6).
 	Single bool
+	// Attribution keeps a clock for every thread with an open operation, of
+	// what its time goes to. The program thread_switch has to be attached.
+	Attribution bool
+	// WaitThreshold is from which length on waits are told one by one.
+	WaitThreshold time.Duration
 }
 
 // Spec returns the programs and maps, ready to be loaded with these settings.
@@ -55,6 +61,9 @@ func Spec(s Settings) (*ebpf.CollectionSpec, error) {
 	if err := spec.Variables["wake_shift"].Set(wakeShift(s.RingBytes)); err != nil {
 		return nil, fmt.Errorf("set wake-up size: %w", err)
 	}
+	if err := setAttribution(spec, s); err != nil {
+		return nil, err
+	}
 	size := uint32(unsafe.Sizeof(ProgramsEvent{})) + stringsSize + uint32(s.TextHead) + tailSize +
 		maxEntries*uint32(unsafe.Sizeof(ProgramsEntry{}))
 	for _, name := range []string{"buffers0", "buffers1", "buffers2", "buffers3"} {
@@ -69,6 +78,19 @@ func Spec(s Settings) (*ebpf.CollectionSpec, error) {
 	spec.Maps["events"].MaxEntries = uint32(s.RingBytes)
 	spec.Maps["sites"].MaxEntries = uint32(s.Sites)
 	return spec, nil
+}
+
+func setAttribution(spec *ebpf.CollectionSpec, s Settings) error {
+	if !s.Attribution {
+		return nil
+	}
+	if err := spec.Variables["attribution"].Set(uint32(1)); err != nil {
+		return fmt.Errorf("set attribution: %w", err)
+	}
+	if err := spec.Variables["wait_threshold_ns"].Set(uint64(s.WaitThreshold)); err != nil {
+		return fmt.Errorf("set threshold of waits: %w", err)
+	}
+	return nil
 }
 
 // wakeShift is the binary logarithm of how many bytes wake the reader: 64 KiB,

@@ -2,7 +2,7 @@
 /*
  * Layouts shared with user space: what it tells the programs (struct spec,
  * struct op_config) and what they send back (struct event, struct entry,
- * struct histogram, struct op_counters). layout_test.go holds them against the
+ * struct histogram, struct op_counters, struct times). layout_test.go holds them against the
  * Go side through BTF. Times are nanoseconds of CLOCK_MONOTONIC.
  */
 #ifndef SPANBRIDGE_RECORD_H
@@ -24,6 +24,8 @@
 #define NAMESPACE_SIZE 64
 #define PREFIX_SIZE    24  /* bytes of op_config.prefix */
 #define JOIN_NS	       1000000 /* between the parts of an inner operation that goes on */
+#define MAX_WAITS      16 /* of a thread's operations, that are told one by one */
+#define MAX_TOLD       16 /* values of an inner operation that tell what it waits for */
 
 #define SUB_BITS     3
 #define FIRST_OCTAVE 10
@@ -165,6 +167,8 @@ struct op_config {
 	__u8 error, by_value, by_string;
 	__u8 thread_name; /* the string that the thread's name is, by slot plus 1, or 0 */
 	__u8 unused[7];
+	/* Inline: what the thread waits for inside of it, by its value: enum time_class plus 1, or 0. */
+	__u8 told[MAX_TOLD];
 };
 
 enum event_flags {
@@ -175,6 +179,26 @@ enum event_flags {
 	EVENT_NO_TEXT = 1 << 4,
 	EVENT_HAS_TEXT = 1 << 5,
 	EVENT_UNCHOSEN = 1 << 6,
+	EVENT_TIMED = 1 << 7, /* times is known */
+};
+
+/* What a thread spends its time with; together they are all of it. */
+enum time_class {
+	TIME_CPU,
+	TIME_RUN_QUEUE, /* it could run, and other threads did */
+	TIME_LOCK,
+	TIME_DISK,
+	TIME_SYNC, /* until what was written is on disk */
+	TIME_NETWORK,
+	TIME_SLEEP,
+	TIME_OTHER,
+	NUM_TIMES,
+};
+
+struct times {
+	__u64 ns[NUM_TIMES];
+	__u32 minor_faults, major_faults;
+	__u32 voluntary, involuntary; /* times that it left the CPU, to wait or for another one */
 };
 
 /* A finished inner operation. */
@@ -206,6 +230,10 @@ struct event {
 	__u64 rest_ns[MAX_CLASSES];
 	__u64 values[MAX_VALUES];
 	struct span_string strings[MAX_STRINGS];
+	struct times times;
+	__u16 waits;   /* entries behind the others: waits, of which op is the class */
+	__u16 unlisted; /* waits that found no room */
+	__u32 pad2;
 	/* followed by data */
 };
 
@@ -229,6 +257,7 @@ enum counter {
 	COUNT_HISTOGRAM_LOST, /* no room for one more series */
 	COUNT_UNWANTED,	      /* ends of what was not to be opened, or inside what shields: not dones */
 	COUNT_NOTES,
+	COUNT_UNTIMED, /* not known what its time was spent with */
 	NUM_COUNTERS,
 };
 
@@ -245,6 +274,7 @@ struct histogram_key {
 struct histogram {
 	__u64 count, sum_ns;
 	__u64 buckets[NUM_BUCKETS];
+	__u64 time_ns[NUM_TIMES]; /* parts of sum_ns, where they are known */
 };
 
 #endif

@@ -12,6 +12,7 @@
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
 #include "record.h"
 #include "stack.bpf.h"
 #include "value.bpf.h"
@@ -19,6 +20,7 @@
 #include "tables.bpf.h"
 #include "ring.bpf.h"
 #include "args.bpf.h"
+#include "clock.bpf.h"
 #include "thread.bpf.h"
 #include "server.bpf.h"
 #include "attribute.bpf.h"
@@ -35,6 +37,7 @@ const volatile struct {
 	enum spec_flags spec_flags;
 	enum event_flags event_flags;
 	enum counter counter;
+	enum time_class time_class;
 } enumerations;
 
 static __always_inline const struct spec *spec_of(struct pt_regs *ctx, __u32 *index)
@@ -85,6 +88,9 @@ static __always_inline bool guard(const struct spec *spec, struct regs *regs, __
 #include "sequence.bpf.h"
 #include "begin.bpf.h"
 #include "end.bpf.h"
+#include "syscalls.bpf.h"
+#include "wait.bpf.h"
+#include "switch.bpf.h"
 
 static __always_inline int on_point(struct pt_regs *ctx)
 {
@@ -134,6 +140,12 @@ SEC("raw_tp/sched_process_exit") int thread_exit(void *ctx)
 	if (thread)
 		abandon(thread);
 	return 0;
+}
+
+/* The kernel's types are needed here: a thread that comes back is not the current one. */
+SEC("tp_btf/sched_switch") int thread_switch(__u64 *ctx)
+{
+	return on_switch(ctx);
 }
 
 /* The processes that executed a program, for user space to look at anew. */

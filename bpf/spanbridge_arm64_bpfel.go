@@ -82,6 +82,10 @@ type ProgramsEvent struct {
 		Offset uint16
 		Length uint16
 	}
+	Times    ProgramsTimes
+	Waits    uint16
+	Unlisted uint16
+	Pad2     uint32
 }
 
 type ProgramsHistogram struct {
@@ -89,6 +93,7 @@ type ProgramsHistogram struct {
 	Count   uint64
 	SumNs   uint64
 	Buckets [218]uint64
+	TimeNs  [8]uint64
 }
 
 type ProgramsHistogramKey struct {
@@ -127,11 +132,12 @@ type ProgramsOpConfig struct {
 	ByString     uint8
 	ThreadName   uint8
 	Unused       [7]uint8
+	Told         [16]uint8
 }
 
 type ProgramsOpCounters struct {
 	_ structs.HostLayout
-	N [19]uint64
+	N [20]uint64
 }
 
 type ProgramsSpec struct {
@@ -190,7 +196,7 @@ type ProgramsThread struct {
 		Tentative    uint8
 		Noted        uint8
 		Failed       uint8
-		_            [1]byte
+		Told         uint8
 		Status       uint32
 		Command      uint8
 		Before       uint8
@@ -223,7 +229,7 @@ type ProgramsThread struct {
 		Tentative    uint8
 		Noted        uint8
 		Failed       uint8
-		_            [1]byte
+		Told         uint8
 		Status       uint32
 		Command      uint8
 		Before       uint8
@@ -245,36 +251,82 @@ type ProgramsThread struct {
 			Value uint64
 		}
 	}
+	Clock struct {
+		_           structs.HostLayout
+		Ns          [8]uint64
+		SinceNs     uint64
+		WaitStartNs uint64
+		WaitNs      uint64
+		RunDelay    uint64
+		Offset      uint64
+		Switches    uint32
+		Lost        uint32
+		Waits       uint32
+		Depth       uint16
+		Away        uint8
+		Class       uint8
+		Settled     uint8
+		Covered     uint8
+		Told        uint8
+		Pad         uint8
+		_           [4]byte
+		Begin       [4]struct {
+			_     structs.HostLayout
+			Times ProgramsTimes
+			Lost  uint32
+			Waits uint32
+		}
+		End struct {
+			_     structs.HostLayout
+			Times ProgramsTimes
+			Lost  uint32
+			Waits uint32
+		}
+		Spent ProgramsTimes
+		Wait  [16]ProgramsEntry
+	}
+}
+
+type ProgramsTimes struct {
+	_           structs.HostLayout
+	Ns          [8]uint64
+	MinorFaults uint32
+	MajorFaults uint32
+	Voluntary   uint32
+	Involuntary uint32
 }
 
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	ProgramsMapBuffers        = "buffers"
-	ProgramsMapBuffers0       = "buffers0"
-	ProgramsMapBuffers1       = "buffers1"
-	ProgramsMapBuffers2       = "buffers2"
-	ProgramsMapBuffers3       = "buffers3"
-	ProgramsMapCounters       = "counters"
-	ProgramsMapEmptyHistogram = "empty_histogram"
-	ProgramsMapEvents         = "events"
-	ProgramsMapExecs          = "execs"
-	ProgramsMapHistograms     = "histograms"
-	ProgramsMapOpenOperations = "open_operations"
-	ProgramsMapOps            = "ops"
-	ProgramsMapSites          = "sites"
-	ProgramsMapTargets        = "targets"
-	ProgramsMapThreads        = "threads"
-	ProgramsProgCountOpen     = "count_open"
-	ProgramsProgDone          = "done"
-	ProgramsProgPoint         = "point"
-	ProgramsProgProcessExec   = "process_exec"
-	ProgramsProgStart         = "start"
-	ProgramsProgThreadExit    = "thread_exit"
-	ProgramsVarEnumerations   = "enumerations"
-	ProgramsVarTextHead       = "text_head"
-	ProgramsVarWakeShift      = "wake_shift"
+	ProgramsMapBuffers         = "buffers"
+	ProgramsMapBuffers0        = "buffers0"
+	ProgramsMapBuffers1        = "buffers1"
+	ProgramsMapBuffers2        = "buffers2"
+	ProgramsMapBuffers3        = "buffers3"
+	ProgramsMapCounters        = "counters"
+	ProgramsMapEmptyHistogram  = "empty_histogram"
+	ProgramsMapEvents          = "events"
+	ProgramsMapExecs           = "execs"
+	ProgramsMapHistograms      = "histograms"
+	ProgramsMapOpenOperations  = "open_operations"
+	ProgramsMapOps             = "ops"
+	ProgramsMapSites           = "sites"
+	ProgramsMapTargets         = "targets"
+	ProgramsMapThreads         = "threads"
+	ProgramsProgCountOpen      = "count_open"
+	ProgramsProgDone           = "done"
+	ProgramsProgPoint          = "point"
+	ProgramsProgProcessExec    = "process_exec"
+	ProgramsProgStart          = "start"
+	ProgramsProgThreadExit     = "thread_exit"
+	ProgramsProgThreadSwitch   = "thread_switch"
+	ProgramsVarAttribution     = "attribution"
+	ProgramsVarEnumerations    = "enumerations"
+	ProgramsVarTextHead        = "text_head"
+	ProgramsVarWaitThresholdNs = "wait_threshold_ns"
+	ProgramsVarWakeShift       = "wake_shift"
 )
 
 // LoadPrograms returns the embedded CollectionSpec for Programs.
@@ -319,12 +371,13 @@ type ProgramsSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type ProgramsProgramSpecs struct {
-	CountOpen   *ebpf.ProgramSpec `ebpf:"count_open"`
-	Done        *ebpf.ProgramSpec `ebpf:"done"`
-	Point       *ebpf.ProgramSpec `ebpf:"point"`
-	ProcessExec *ebpf.ProgramSpec `ebpf:"process_exec"`
-	Start       *ebpf.ProgramSpec `ebpf:"start"`
-	ThreadExit  *ebpf.ProgramSpec `ebpf:"thread_exit"`
+	CountOpen    *ebpf.ProgramSpec `ebpf:"count_open"`
+	Done         *ebpf.ProgramSpec `ebpf:"done"`
+	Point        *ebpf.ProgramSpec `ebpf:"point"`
+	ProcessExec  *ebpf.ProgramSpec `ebpf:"process_exec"`
+	Start        *ebpf.ProgramSpec `ebpf:"start"`
+	ThreadExit   *ebpf.ProgramSpec `ebpf:"thread_exit"`
+	ThreadSwitch *ebpf.ProgramSpec `ebpf:"thread_switch"`
 }
 
 // ProgramsMapSpecs contains maps before they are loaded into the kernel.
@@ -352,9 +405,11 @@ type ProgramsMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type ProgramsVariableSpecs struct {
-	Enumerations *ebpf.VariableSpec `ebpf:"enumerations"`
-	TextHead     *ebpf.VariableSpec `ebpf:"text_head"`
-	WakeShift    *ebpf.VariableSpec `ebpf:"wake_shift"`
+	Attribution     *ebpf.VariableSpec `ebpf:"attribution"`
+	Enumerations    *ebpf.VariableSpec `ebpf:"enumerations"`
+	TextHead        *ebpf.VariableSpec `ebpf:"text_head"`
+	WaitThresholdNs *ebpf.VariableSpec `ebpf:"wait_threshold_ns"`
+	WakeShift       *ebpf.VariableSpec `ebpf:"wake_shift"`
 }
 
 // ProgramsObjects contains all objects after they have been loaded into the kernel.
@@ -418,21 +473,24 @@ func (m *ProgramsMaps) Close() error {
 //
 // It can be passed to LoadProgramsObjects or ebpf.CollectionSpec.LoadAndAssign.
 type ProgramsVariables struct {
-	Enumerations *ebpf.Variable `ebpf:"enumerations"`
-	TextHead     *ebpf.Variable `ebpf:"text_head"`
-	WakeShift    *ebpf.Variable `ebpf:"wake_shift"`
+	Attribution     *ebpf.Variable `ebpf:"attribution"`
+	Enumerations    *ebpf.Variable `ebpf:"enumerations"`
+	TextHead        *ebpf.Variable `ebpf:"text_head"`
+	WaitThresholdNs *ebpf.Variable `ebpf:"wait_threshold_ns"`
+	WakeShift       *ebpf.Variable `ebpf:"wake_shift"`
 }
 
 // ProgramsPrograms contains all programs after they have been loaded into the kernel.
 //
 // It can be passed to LoadProgramsObjects or ebpf.CollectionSpec.LoadAndAssign.
 type ProgramsPrograms struct {
-	CountOpen   *ebpf.Program `ebpf:"count_open"`
-	Done        *ebpf.Program `ebpf:"done"`
-	Point       *ebpf.Program `ebpf:"point"`
-	ProcessExec *ebpf.Program `ebpf:"process_exec"`
-	Start       *ebpf.Program `ebpf:"start"`
-	ThreadExit  *ebpf.Program `ebpf:"thread_exit"`
+	CountOpen    *ebpf.Program `ebpf:"count_open"`
+	Done         *ebpf.Program `ebpf:"done"`
+	Point        *ebpf.Program `ebpf:"point"`
+	ProcessExec  *ebpf.Program `ebpf:"process_exec"`
+	Start        *ebpf.Program `ebpf:"start"`
+	ThreadExit   *ebpf.Program `ebpf:"thread_exit"`
+	ThreadSwitch *ebpf.Program `ebpf:"thread_switch"`
 }
 
 func (p *ProgramsPrograms) Close() error {
@@ -443,6 +501,7 @@ func (p *ProgramsPrograms) Close() error {
 		p.ProcessExec,
 		p.Start,
 		p.ThreadExit,
+		p.ThreadSwitch,
 	)
 }
 

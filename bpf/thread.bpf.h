@@ -40,6 +40,7 @@ struct thread {
 	__u64 guard, real_start_ns, now_ns;
 	struct frame scratch;
 	struct regs regs;
+	struct clock clock;
 };
 
 struct {
@@ -137,8 +138,11 @@ static __always_inline void pop(struct thread *thread, const struct frame *frame
 	thread->level = frame->level;
 	thread->owner = frame->owner;
 	thread->open_seq = frame->parent_seq;
-	if (!frame->is_inline)
-		thread->entries = frame->entries;
+	thread->clock.told = frame->told;
+	if (frame->is_inline)
+		return;
+	thread->entries = frame->entries;
+	forget_waits(&thread->clock, frame->level);
 }
 
 static __always_inline struct running *running_at(struct thread *thread, __u32 level)
@@ -231,6 +235,7 @@ __noinline int abandon(struct thread *thread)
 	thread->command = 0;
 	thread->refused = 0;
 	thread->refused_inner = 0;
+	thread->clock.told = 0;
 	return 0;
 }
 
@@ -266,6 +271,7 @@ static __always_inline struct frame *push(struct thread *thread, __u16 op,
 	frame->status = 0;
 	frame->command = 0;
 	frame->before = 0;
+	frame->told = thread->clock.told;
 	frame->start_used = 0;
 	__builtin_memset(frame->start_strings, 0, sizeof(frame->start_strings));
 	/* What is inline is part of the record around it. */

@@ -57,11 +57,66 @@ struct pt_regs {
 };
 #endif
 
-struct inode;
+/* What the kernel has beside those of user space. */
+struct pt_regs___kernel {
+#if defined(__TARGET_ARCH_x86)
+	unsigned long orig_ax, di, si;
+#elif defined(__TARGET_ARCH_arm64)
+	__u64 regs[31];
+	__u64 orig_x0;
+	__s32 syscallno;
+#endif
+} __attribute__((preserve_access_index));
+
+struct inode {
+	__u16 i_mode;
+} __attribute__((preserve_access_index));
 
 struct file {
 	struct inode *f_inode;
+	void *private_data;
 } __attribute__((preserve_access_index));
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+} __attribute__((preserve_access_index));
+
+struct files_struct {
+	struct fdtable *fdt;
+} __attribute__((preserve_access_index));
+
+struct rb_node {
+	struct rb_node *rb_right, *rb_left;
+} __attribute__((preserve_access_index));
+
+struct rb_root {
+	struct rb_node *rb_node;
+} __attribute__((preserve_access_index));
+
+struct rb_root_cached {
+	struct rb_root rb_root;
+} __attribute__((preserve_access_index));
+
+/* fs/eventpoll.c */
+struct eventpoll {
+	struct rb_root_cached rbr;
+} __attribute__((preserve_access_index));
+
+struct epoll_filefd {
+	struct file *file;
+} __attribute__((preserve_access_index));
+
+struct epitem {
+	struct rb_node rbn;
+	struct epoll_filefd ffd;
+} __attribute__((preserve_access_index));
+
+struct sched_info {
+	unsigned long long run_delay, last_arrival;
+} __attribute__((preserve_access_index));
+
+struct bpf_local_storage;
 
 struct mm_struct {
 	struct file *exe_file;
@@ -72,6 +127,11 @@ struct task_struct {
 	int tgid;
 	struct task_struct *real_parent;
 	struct mm_struct *mm;
+	struct files_struct *files;
+	struct sched_info sched_info;
+	unsigned int in_iowait : 1;
+	unsigned long nvcsw, nivcsw, min_flt, maj_flt;
+	struct bpf_local_storage *bpf_storage;
 } __attribute__((preserve_access_index));
 
 struct bpf_iter_meta;

@@ -214,7 +214,8 @@ func (a *Assembler) describe(span *Span, r *Record, op *Operation, instance *Ins
 	}
 	a.attrs = append(a.attrs, instance.MetricAttrs...)
 	a.attrs = append(a.attrs, Int(keyThread, int64(r.TID)), String(keyTier, op.Tier))
-	if omitted := sum(r.RestCount[:]); omitted > 0 {
+	a.describeTimes(r)
+	if omitted := sum(r.RestCount[:]) + int64(r.Unlisted); omitted > 0 {
 		a.attrs = append(a.attrs, Int(keyRest, omitted))
 	}
 }

@@ -53,4 +53,5 @@ type HistogramPoint struct {
 	Count     uint64
 	SumNs     uint64
 	Buckets   [NumBuckets]uint64
+	TimeNs    [NumTimes]uint64 // parts of SumNs, of operations whose times are known
 }

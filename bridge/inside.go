@@ -9,55 +9,103 @@ type inside struct {
 	boundaryNs uint64 // between the phases; 0: there are none
 	op         *Operation
 	entries    []Entry
+	waits      []Wait
 	names      map[string]map[uint64]string // of the process
 }
 
 // insideOf returns what is inside a record, whose entries it refers to. A
 // boundary that is not within the operation is none.
 func insideOf(r *Record, op *Operation, instance *Instance, t *told) inside {
-	in := inside{startNs: r.StartNs, op: op, entries: r.Entries, names: instance.Names}
+	in := inside{startNs: r.StartNs, op: op, entries: r.Entries, waits: r.Waits, names: instance.Names}
 	if r.StartNs < t.boundary && t.boundary < r.EndNs {
 		in.boundaryNs = t.boundary
 	}
 	return in
 }
 
-// addInside makes the spans of the phases and of the entries. Entries come in
-// the order of their ends, so an inner one precedes the one around it.
+// addInside makes the spans of the phases, the entries and the waits. Both come
+// in the order of their ends, so an inner one precedes the one around it.
 func (a *Assembler) addInside(in *inside, root *Span) {
-	first, second := a.addPhases(in, root)
-	var at [MaxEntries + 2]SpanID // the latest span of each depth
-	for i := len(in.entries) - 1; i >= 0; i-- {
-		e := &in.entries[i]
-		op := a.dir.Operation(e.Op)
-		depth := int(e.Depth)
-		if op == nil || depth < 1 || depth >= len(at) {
+	at := levels{whole: root.SpanID}
+	at.first, at.second = a.addPhases(in, root)
+	entries, waits := in.entries, in.waits
+	for len(entries)+len(waits) > 0 {
+		if w := last(waits); w != nil && !endsAfter(last(entries), w) {
+			waits = waits[:len(waits)-1]
+			a.addWait(in, w, root, &at)
 			continue
 		}
-		name := op.entryName(e.Value, in.names[op.Name])
-		if name == "" {
-			continue
-		}
-		parent := at[depth-1]
-		if parent.IsZero() {
-			parent = in.phaseOf(e, root.SpanID, first, second)
-		}
-		s := a.child(root, parent, name, op.Kind)
-		if !op.Sequence {
-			at[depth] = s.SpanID // steps of a sequence lie beside others, not around them
-		}
-		s.StartNs = root.StartNs + int64(e.StartNs-in.startNs)
-		s.EndNs = s.StartNs + int64(e.DurationNs)
-		if e.Flags&FlagFailed != 0 {
-			s.Status = StatusError
-		}
-		begin := len(a.attrs)
-		a.attrs = append(a.attrs, String(keyTier, op.Tier))
-		if len(op.Fields) > 0 && op.Fields[0].Attr != "" {
-			a.attrs = append(a.attrs, Int(op.Fields[0].Attr, int64(e.Value)))
-		}
-		a.finishChild(&s, begin)
+		e := last(entries)
+		entries = entries[:len(entries)-1]
+		a.addEntry(in, e, root, &at)
 	}
+}
+
+func last[T any](list []T) *T {
+	if len(list) == 0 {
+		return nil
+	}
+	return &list[len(list)-1]
+}
+
+func endsAfter(e *Entry, w *Wait) bool {
+	return e != nil && e.StartNs+e.DurationNs >= w.StartNs+w.DurationNs
+}
+
+// levels are the spans under which inner ones come.
+type levels struct {
+	at                   [MaxEntries + 2]SpanID // the latest of each depth
+	startNs              [MaxEntries + 2]uint64 // of those
+	whole, first, second SpanID                 // the operation and its phases
+}
+
+// parent returns the span around an inner one of that depth and these times.
+func (l *levels) parent(in *inside, depth int, startNs, durationNs uint64) SpanID {
+	if parent := l.at[depth-1]; !parent.IsZero() && l.startNs[depth-1] <= startNs {
+		return parent
+	}
+	return in.phaseOf(startNs, startNs+durationNs, l)
+}
+
+func (a *Assembler) addEntry(in *inside, e *Entry, root *Span, at *levels) {
+	op := a.dir.Operation(e.Op)
+	depth := int(e.Depth)
+	if op == nil || depth < 1 || depth >= len(at.at) {
+		return
+	}
+	name := op.entryName(e.Value, in.names[op.Name])
+	if name == "" {
+		return
+	}
+	s := a.child(root, at.parent(in, depth, e.StartNs, e.DurationNs), name, op.Kind)
+	if !op.Sequence {
+		at.at[depth], at.startNs[depth] = s.SpanID, e.StartNs // steps of a sequence lie beside others, not around them
+	}
+	s.StartNs = root.StartNs + int64(e.StartNs-in.startNs)
+	s.EndNs = s.StartNs + int64(e.DurationNs)
+	if e.Flags&FlagFailed != 0 {
+		s.Status = StatusError
+	}
+	begin := len(a.attrs)
+	a.attrs = append(a.attrs, String(keyTier, op.Tier))
+	if len(op.Fields) > 0 && op.Fields[0].Attr != "" {
+		a.attrs = append(a.attrs, Int(op.Fields[0].Attr, int64(e.Value)))
+	}
+	a.finishChild(&s, begin)
+}
+
+// addWait makes the span of a wait that the kernel saw.
+func (a *Assembler) addWait(in *inside, w *Wait, root *Span, at *levels) {
+	depth := int(w.Depth)
+	if w.Class >= NumTimes || depth < 1 || depth >= len(at.at) {
+		return
+	}
+	s := a.child(root, at.parent(in, depth, w.StartNs, w.DurationNs), waitNames[w.Class], KindInternal)
+	s.StartNs = root.StartNs + int64(w.StartNs-in.startNs)
+	s.EndNs = s.StartNs + int64(w.DurationNs)
+	begin := len(a.attrs)
+	a.attrs = append(a.attrs, String(keyTier, tierKernel), String(keyTimeClass, w.Class.String()))
+	a.finishChild(&s, begin)
 }
 
 // addPhases makes the spans of the two phases and returns their ids, which are
@@ -85,17 +133,17 @@ func (a *Assembler) addPhases(in *inside, root *Span) (first, second SpanID) {
 	return first, second
 }
 
-// phaseOf returns the phase in which an entry lies, else the whole operation.
-func (in *inside) phaseOf(e *Entry, whole, first, second SpanID) SpanID {
+// phaseOf returns the phase in which times lie, else the whole operation.
+func (in *inside) phaseOf(startNs, endNs uint64, l *levels) SpanID {
 	switch {
 	case in.boundaryNs == 0:
-		return whole
-	case e.StartNs >= in.boundaryNs:
-		return second
-	case e.StartNs+e.DurationNs <= in.boundaryNs:
-		return first
+		return l.whole
+	case startNs >= in.boundaryNs:
+		return l.second
+	case endNs <= in.boundaryNs:
+		return l.first
 	}
-	return whole
+	return l.whole
 }
 
 // child begins a span within root.

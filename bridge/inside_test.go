@@ -127,3 +127,68 @@ func TestInnerOperationsAreNamedByTheirValue(t *testing.T) {
 		})
 	}
 }
+
+func TestWaitsNestAmongEntries(t *testing.T) {
+	a := newAssembler(AssemblerConfig{})
+	dir := a.dir.(*fakeDirectory)
+	dir.ops = append(dir.ops, &Operation{Name: "commit", Inline: true})
+	commit := uint16(len(dir.ops) - 1)
+	a.Add(whole("SELECT a FROM t", bounded(31_000), func(r *Record) {
+		r.Entries = []Entry{
+			{Op: opSort, Depth: 1, StartNs: 40_000, DurationNs: 5000},
+			{Op: commit, Depth: 1, StartNs: 60_000, DurationNs: 40_000},
+		}
+		r.Waits = []Wait{
+			{Class: TimeDisk, Depth: 1, StartNs: 2000, DurationNs: 10_000},
+			{Class: TimeRunQueue, Depth: 1, StartNs: 50_000, DurationNs: 5000},
+			{Class: TimeSync, Depth: 2, StartNs: 70_000, DurationNs: 20_000},
+			{Class: TimeLock, Depth: 1, StartNs: 150_000, DurationNs: 20_000},
+			{Class: NumTimes, Depth: 1, StartNs: 180_000, DurationNs: 20_000},
+		}
+		r.Unlisted = 3
+	}))
+	want := map[string]string{
+		"parse": "SELECT t", "execute": "SELECT t", "sort": "execute", "commit": "execute",
+		"disk wait": "parse", "run queue": "execute", "sync wait": "commit", "lock wait": "execute",
+	}
+	if diff := cmp.Diff(want, outline(a.Spans())); diff != "" {
+		t.Errorf("parents differ (-want +got):\n%s", diff)
+	}
+	root := &a.Spans()[0]
+	if got := attrsOf(root)[keyRest]; got != "3" {
+		t.Errorf("%q children are left out", got)
+	}
+	for i := range a.Spans() {
+		if s := &a.Spans()[i]; s.Name == "sync wait" {
+			if diff := cmp.Diff(map[string]string{"spanbridge.tier": "kernel", "spanbridge.time.class": "sync"}, attrsOf(s)); diff != "" {
+				t.Error(diff)
+			}
+			if s.StartNs-root.StartNs != 69_000 || s.EndNs-s.StartNs != 20_000 || s.Kind != KindInternal {
+				t.Errorf("span %+v of %+v", s, root)
+			}
+		}
+	}
+}
+
+func TestTimesAreAttributesInSeconds(t *testing.T) {
+	spent := func(r *Record) {
+		r.Times = Times{MinorFaults: 3, Voluntary: 2}
+		r.Times.Ns[TimeCPU], r.Times.Ns[TimeLock] = 1_500_000, 300_000_000
+	}
+	a := newAssembler(AssemblerConfig{})
+	a.Add(query("SELECT 1", spent, flagged(FlagTimed)))
+	a.Add(query("SELECT 1", spent))
+	got, without := attrsOf(&a.Spans()[0]), attrsOf(&a.Spans()[1])
+	for key := range got {
+		if without[key] == got[key] {
+			delete(got, key)
+		}
+	}
+	want := map[string]string{
+		"spanbridge.time.cpu": "0.0015", "spanbridge.time.lock": "0.3",
+		"spanbridge.page_faults.minor": "3", "spanbridge.context_switches.voluntary": "2",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("attributes of times that are known (-want +got):\n%s", diff)
+	}
+}

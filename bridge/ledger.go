@@ -30,6 +30,7 @@ type OpCounts struct {
 	HistogramLost uint64 // missing in the histograms: too many series
 	Unwanted      uint64 // ends of what was not to be opened, or of something inside: no dones
 	Notes         uint64 // hits that told something of an open operation
+	Untimed       uint64 // operations of which it is not known what their time was spent with
 }
 
 // Lost is how many finished operations were lost on the way to user space.

@@ -34,6 +34,7 @@ func (a *Assembler) hold(r *Record, span Span, in inside) {
 		a.nest.byThread = make(map[uint32][]heldSpan)
 	}
 	in.entries = append([]Entry(nil), in.entries...)
+	in.waits = append([]Wait(nil), in.waits...)
 	a.nest.byThread[r.TID] = append(a.nest.byThread[r.TID], heldSpan{
 		span: span, seq: r.Seq, parentSeq: r.ParentSeq, tgid: r.TGID, inside: in,
 	})

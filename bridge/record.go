@@ -9,6 +9,7 @@ const (
 	MaxValues  = 16 // integer captures of an operation
 	MaxStrings = 6  // string captures of an operation
 	MaxEntries = 64 // inner operations that ride inside a record
+	MaxWaits   = 16 // longer waits that are told one by one
 	MaxClasses = 8  // classes into which further inner operations are summed
 )
 
@@ -24,6 +25,7 @@ const (
 	FlagNoText                            // nested deeper than text is kept
 	FlagHasText                           // the operation captured a text, maybe an empty one
 	FlagUnchosen                          // filtered or sampled out: sent for the context that its text sets, gives no span
+	FlagTimed                             // Times is known
 )
 
 // NoCommand is the command where the thread has met no condition of a start yet.
@@ -62,6 +64,9 @@ type Record struct {
 	Entries    []Entry
 	RestNs     [MaxClasses]uint64 // time of inner operations beyond MaxEntries, by class
 	RestCount  [MaxClasses]uint32
+	Times      Times
+	Waits      []Wait
+	Unlisted   uint16 // waits that found no room in Waits
 }
 
 // Source yields records in the order in which operations of a thread finished.

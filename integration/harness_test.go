@@ -52,7 +52,8 @@ func startBridge(t *testing.T, args ...string) *runningBridge {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	args = append([]string{"run", "--export", "file:" + b.output, "--ready-fd", "3"}, args...)
+	// Waits that the kernel sees are of the moment; see times_test.go.
+	args = append([]string{"run", "--export", "file:" + b.output, "--ready-fd", "3", "--wait-threshold", "1h"}, args...)
 	b.cmd = exec.Command(path, args...)
 	b.cmd.Stdout, b.cmd.Stderr = b.stdout, b.stderr
 	b.cmd.ExtraFiles = []*os.File{w}

@@ -124,6 +124,10 @@ func (s *Session) opConfig(profile *catalog.Profile, op *catalog.Operation, tier
 		c.MinNs = uint64(op.MinDuration)
 		c.IsInline = 1
 		c.Class = classOf(profile, op)
+		for value, name := range op.Waits {
+			class, _ := bridge.ParseTimeClass(name)
+			c.Told[value] = uint8(class) + 1
+		}
 	}
 	c.Recursive, c.Follows = bit(op.Recurses(tier)), bit(tier.Follows)
 	c.Sequence, c.Shields = bit(op.Sequence), bit(op.Shields)

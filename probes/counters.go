@@ -72,7 +72,7 @@ func opCounts(op uint16, n *[numCounters]uint64, open uint64) bridge.OpCounts {
 		Starts: n[0], Dones: n[1], Points: n[2], Paired: n[3], Replaced: n[4], Overflow: n[5],
 		NoStorage: n[6], Abandoned: n[7], NoStart: n[8], Outside: n[9], Filtered: n[10],
 		Sampled: n[11], Inlined: n[12], RingFull: n[13], KernelErrors: n[14], Submitted: n[15],
-		HistogramLost: n[16], Unwanted: n[17], Notes: n[18],
+		HistogramLost: n[16], Unwanted: n[17], Notes: n[18], Untimed: n[19],
 	}
 }
 
@@ -128,6 +128,9 @@ func (s *Session) Histograms() ([]bridge.HistogramPoint, error) {
 		for i := range perCPU {
 			p.Count += perCPU[i].Count
 			p.SumNs += perCPU[i].SumNs
+			for class, ns := range perCPU[i].TimeNs {
+				p.TimeNs[class] += ns
+			}
 			for b, n := range perCPU[i].Buckets {
 				p.Buckets[b] += n
 			}

@@ -65,7 +65,10 @@ func decodeRecord(b []byte, r *bridge.Record) error {
 		Op: e.Op, Flags: bridge.RecordFlags(e.Flags), TGID: e.Tgid, TID: e.Tid,
 		StartNs: e.StartNs, EndNs: e.EndNs, Seq: e.Seq, ParentSeq: e.ParentSeq, Command: e.Command, Before: e.Before,
 		Values: e.Values, TextLength: uint64(e.TextLength), RestNs: e.RestNs, RestCount: e.RestCount,
-		Entries: r.Entries[:0],
+		Entries: r.Entries[:0], Waits: r.Waits[:0], Unlisted: e.Unlisted, Times: bridge.Times{
+			Ns: e.Times.Ns, MinorFaults: e.Times.MinorFaults, MajorFaults: e.Times.MajorFaults,
+			Voluntary: e.Times.Voluntary, Involuntary: e.Times.Involuntary,
+		},
 	}
 	for i, str := range e.Strings {
 		from, to := int(str.Offset), int(str.Offset)+int(str.Length)
@@ -79,23 +82,37 @@ func decodeRecord(b []byte, r *bridge.Record) error {
 		return errors.New("decode record: text lies outside")
 	}
 	r.Text, r.Tail = data[from:from+head], data[from+head:from+head+tail]
-	return decodeEntries(data, int(e.Used), int(e.Entries), r)
+	return decodeEntries(data, e, r)
 }
 
-// decodeEntries reads the inner operations, which are the last thing in data.
-func decodeEntries(data []byte, used, n int, r *bridge.Record) error {
+// decodeEntries reads the inner operations and behind them the waits, which are
+// the last thing in data.
+func decodeEntries(data []byte, e *bpf.ProgramsEvent, r *bridge.Record) error {
+	used, entries, waits := int(e.Used), int(e.Entries), int(e.Waits)
+	n := entries + waits
 	if n == 0 {
 		return nil
 	}
 	if used > len(data) || n > bridge.MaxEntries || n*entrySize > used {
 		return errors.New("decode record: entries lie outside")
 	}
-	for at := used - n*entrySize; at < used; at += entrySize {
-		var e bpf.ProgramsEntry
+	at := used - n*entrySize
+	next := func() (e bpf.ProgramsEntry) {
 		copy(unsafe.Slice((*byte)(unsafe.Pointer(&e)), entrySize), data[at:])
+		at += entrySize
+		return e
+	}
+	for range entries {
+		e := next()
 		r.Entries = append(r.Entries, bridge.Entry{
 			Op: e.Op, Flags: bridge.RecordFlags(e.Flags), Depth: e.Depth,
 			StartNs: e.StartNs, DurationNs: e.DurationNs, Value: e.Value,
+		})
+	}
+	for range waits {
+		e := next()
+		r.Waits = append(r.Waits, bridge.Wait{
+			Class: bridge.TimeClass(e.Op), Depth: e.Depth, StartNs: e.StartNs, DurationNs: e.DurationNs,
 		})
 	}
 	return nil

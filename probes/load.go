@@ -18,18 +18,19 @@ import (
 // Ahead is the loading of the programs, begun before it is known what they shall
 // observe. It is used once, by [Open]; a program that does not get there ends.
 type Ahead struct {
-	textHead, ringBytes int
-	done                chan struct{}
-	multi               bool // uprobe_multi links exist
-	types               *btf.Cache
-	objects             bpf.ProgramsObjects
-	err                 error
+	settings Programs
+	done     chan struct{}
+	multi    bool // uprobe_multi links exist
+	types    *btf.Cache
+	objects  bpf.ProgramsObjects
+	err      error
 }
 
 // GoAhead begins to load the programs, for these settings of a [Config], and
 // does not wait for it. What fails is told by Open.
-func GoAhead(textHead, ringBytes int) *Ahead {
-	a := &Ahead{textHead: textHead, ringBytes: ringBytes, done: make(chan struct{})}
+func GoAhead(settings Programs) *Ahead {
+	settings.setDefaults()
+	a := &Ahead{settings: settings, done: make(chan struct{})}
 	go func() {
 		defer close(a.done)
 		a.err = a.load()
@@ -47,7 +48,10 @@ func (a *Ahead) load() error {
 		return ErrPrivilege
 	}
 	a.multi = multiErr == nil
-	spec, err := bpf.Spec(bpf.Settings{TextHead: a.textHead, RingBytes: a.ringBytes, Sites: maxSites, Single: !a.multi})
+	spec, err := bpf.Spec(bpf.Settings{
+		TextHead: a.settings.TextHead, RingBytes: a.settings.RingBytes, Sites: maxSites, Single: !a.multi,
+		Attribution: a.settings.Attribution, WaitThreshold: a.settings.WaitThreshold,
+	})
 	if err != nil {
 		return err
 	}
@@ -61,8 +65,8 @@ func (a *Ahead) load() error {
 // targets.
 func (s *Session) prepare() (err error) {
 	ahead := s.cfg.Ahead
-	if ahead == nil || ahead.textHead != s.cfg.TextHead || ahead.ringBytes != s.cfg.RingBytes {
-		ahead = GoAhead(s.cfg.TextHead, s.cfg.RingBytes)
+	if ahead == nil || ahead.settings != s.cfg.Programs {
+		ahead = GoAhead(s.cfg.Programs)
 	}
 	s.survey()
 	<-ahead.done

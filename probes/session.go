@@ -33,17 +33,40 @@ type Config struct {
 	Detail      catalog.Detail     // default query
 	MinDuration time.Duration      // shorter operations give no span, unless they fail
 	Sample      float64            // share of operations that give a span; 0 means 1
-	TextHead    int                // bytes kept of a statement's start; default 4096
-	RingBytes   int                // size of the ring buffer; default 8 MiB
+	Programs                       // how the programs are loaded
 	// SymbolCache is a folder of the user's own in which the results of
 	// searches for symbols are kept from one start to the next. "": none are.
 	SymbolCache string
-	// Ahead are the programs that are being loaded for the same TextHead and
-	// RingBytes, or nil.
+	// Ahead are the programs that are being loaded with the same settings, or nil.
 	Ahead *Ahead
 	// Logf tells the user what happens while the session runs: a target that
 	// appeared, a tier that changed. Nil: nobody is told.
 	Logf func(format string, args ...any)
+}
+
+// Programs are the settings with which the programs are loaded. The zero value of
+// a field means its default.
+type Programs struct {
+	TextHead  int // bytes kept of a statement's start; default 4096
+	RingBytes int // size of the ring buffer; default 8 MiB
+	// Attribution tells what the time of each operation was spent with: the
+	// programs look at every switch of a thread on this machine.
+	Attribution bool
+	// WaitThreshold is from which length on waits are told one by one; default
+	// a millisecond.
+	WaitThreshold time.Duration
+}
+
+func (p *Programs) setDefaults() {
+	if p.TextHead == 0 {
+		p.TextHead = 4096
+	}
+	if p.RingBytes == 0 {
+		p.RingBytes = 8 << 20
+	}
+	if p.WaitThreshold == 0 {
+		p.WaitThreshold = time.Millisecond
+	}
 }
 
 // maxSites is how many probe sites can be attached at a time.
@@ -56,12 +79,7 @@ func (c *Config) setDefaults() {
 	if c.Sample == 0 {
 		c.Sample = 1
 	}
-	if c.TextHead == 0 {
-		c.TextHead = 4096
-	}
-	if c.RingBytes == 0 {
-		c.RingBytes = 8 << 20
-	}
+	c.Programs.setDefaults()
 	if c.Logf == nil {
 		c.Logf = func(string, ...any) {}
 	}
@@ -134,6 +152,14 @@ func (s *Session) hook() error {
 		}
 		s.hooks = append(s.hooks, l)
 	}
+	if !s.cfg.Attribution {
+		return nil
+	}
+	l, err := link.AttachTracing(link.TracingOptions{Program: s.objects.ThreadSwitch})
+	if err != nil {
+		return fmt.Errorf("attach to switches of threads: %w", explain(err))
+	}
+	s.hooks = append(s.hooks, l)
 	return nil
 }
 

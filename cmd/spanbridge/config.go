@@ -25,19 +25,21 @@ import (
 
 // config is what a configuration file holds and what flags override.
 type config struct {
-	Targets      []string      `yaml:"targets"`
-	Profiles     []string      `yaml:"profiles"`
-	Export       []string      `yaml:"export"`
-	Detail       string        `yaml:"detail"`
-	MinDuration  time.Duration `yaml:"min_duration"`
-	Sample       float64       `yaml:"sample"`
-	Duration     time.Duration `yaml:"duration"`
-	TrustContext string        `yaml:"trust_context"`
-	RawText      bool          `yaml:"raw_text"`
-	Unsampled    bool          `yaml:"unsampled"`
-	TextBytes    int           `yaml:"text_bytes"`
-	RingBytes    int           `yaml:"ring_bytes"`
-	MaxLost      int64         `yaml:"max_lost"`
+	Targets       []string      `yaml:"targets"`
+	Profiles      []string      `yaml:"profiles"`
+	Export        []string      `yaml:"export"`
+	Detail        string        `yaml:"detail"`
+	MinDuration   time.Duration `yaml:"min_duration"`
+	Sample        float64       `yaml:"sample"`
+	Duration      time.Duration `yaml:"duration"`
+	TrustContext  string        `yaml:"trust_context"`
+	RawText       bool          `yaml:"raw_text"`
+	Unsampled     bool          `yaml:"unsampled"`
+	TextBytes     int           `yaml:"text_bytes"`
+	RingBytes     int           `yaml:"ring_bytes"`
+	MaxLost       int64         `yaml:"max_lost"`
+	Attribution   bool          `yaml:"attribution"`
+	WaitThreshold time.Duration `yaml:"wait_threshold"`
 
 	parsed *parsedProfiles // what Profiles came to
 	ahead  *probes.Ahead   // the programs, being loaded
@@ -54,6 +56,7 @@ func defaultConfig() config {
 	return config{
 		Export: []string{"otlp"}, Detail: string(catalog.DetailPhases), Sample: 1,
 		TrustContext: "parent", TextBytes: 4096, RingBytes: 8 << 20, MaxLost: -1,
+		Attribution: true, WaitThreshold: time.Millisecond,
 	}
 }
 
@@ -69,6 +72,8 @@ func (c *config) flags(f *pflag.FlagSet) {
 	f.BoolVar(&c.Unsampled, "unsampled", c.Unsampled, "make spans also under traces that the application does not sample")
 	f.IntVar(&c.TextBytes, "text-bytes", c.TextBytes, "bytes kept of a statement's start; its last 512 bytes are kept too")
 	f.IntVar(&c.RingBytes, "ring-bytes", c.RingBytes, "size of the buffer between kernel and spanbridge, a power of two")
+	f.BoolVar(&c.Attribution, "attribution", c.Attribution, "tell where the time of an operation went: CPU, run queue, lock, disk, network and others")
+	f.DurationVar(&c.WaitThreshold, "wait-threshold", c.WaitThreshold, "with attribution, a span of its own for waits from this length on")
 	f.Int64Var(&c.MaxLost, "max-lost", c.MaxLost, "exit with code 4 if more operations or spans than this were lost (default: no limit)")
 	f.Lookup("max-lost").DefValue = "0" // not shown: the text says it
 }
@@ -136,6 +141,9 @@ func (c *config) validate() error {
 	if c.MinDuration < 0 {
 		fault("min_duration: %v is negative", c.MinDuration)
 	}
+	if c.WaitThreshold <= 0 {
+		fault("wait_threshold: %v is not above 0", c.WaitThreshold)
+	}
 	if c.Duration < 0 {
 		fault("duration: %v is negative", c.Duration)
 	}
@@ -201,8 +209,7 @@ func (c *config) probesConfig() (probes.Config, error) {
 	}
 	cfg := probes.Config{
 		Profiles: profiles, Detail: catalog.Detail(c.Detail), MinDuration: c.MinDuration, Sample: c.Sample,
-		TextHead: c.TextBytes, RingBytes: c.RingBytes, Logf: logf, Ahead: c.ahead,
-		SymbolCache: symbolCache(),
+		Programs: c.programs(), Logf: logf, Ahead: c.ahead, SymbolCache: symbolCache(),
 	}
 	for _, t := range c.Targets {
 		target, err := probes.ParseTarget(t)
@@ -212,6 +219,13 @@ func (c *config) probesConfig() (probes.Config, error) {
 		cfg.Targets = append(cfg.Targets, target)
 	}
 	return cfg, nil
+}
+
+// programs are the settings with which the programs are loaded.
+func (c *config) programs() probes.Programs {
+	return probes.Programs{
+		TextHead: c.TextBytes, RingBytes: c.RingBytes, Attribution: c.Attribution, WaitThreshold: c.WaitThreshold,
+	}
 }
 
 // symbolCache is where results of searches for symbols are kept: the cache

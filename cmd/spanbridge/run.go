@@ -43,7 +43,7 @@ At the end the ledger says what became of every probe hit.`,
 			return &exitError{exitUsage, err}
 		}
 		// The programs are loaded while profiles are read.
-		settings.ahead = probes.GoAhead(settings.TextBytes, settings.RingBytes)
+		settings.ahead = probes.GoAhead(settings.programs())
 		if err := settings.validate(); err != nil {
 			return &exitError{exitUsage, err}
 		}

@@ -136,7 +136,7 @@ func TestKernelSeesTheProcessesAskedFor(t *testing.T) {
 
 func TestKernelLosesOnlyWhatItCountsWhenTheRingIsFull(t *testing.T) {
 	f := startFixture(t, compileFixture(t, "probes.c"))
-	o := observe(t, f, fixtureProfile, probes.Config{RingBytes: 64 << 10})
+	o := observe(t, f, fixtureProfile, probes.Config{Programs: probes.Programs{RingBytes: 64 << 10}})
 	f.do("pairs 2000 s:text")
 	got := uint64(len(o.records()))
 	c := o.counts("query")

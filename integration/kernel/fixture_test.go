@@ -164,6 +164,7 @@ func (o *observer) records() (all []record) {
 		}}
 		c.Record.Text, c.Record.Tail, c.Record.Strings = nil, nil, [bridge.MaxStrings][]byte{}
 		c.Record.Entries = append([]bridge.Entry(nil), r.Entries...)
+		c.Record.Waits = append([]bridge.Wait(nil), r.Waits...)
 		for _, f := range op.Fields {
 			if f.Type == bridge.FieldString {
 				c.texts[f.Name] = string(r.Strings[f.Slot])

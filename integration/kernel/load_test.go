@@ -7,6 +7,7 @@ package kernel
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -31,7 +32,7 @@ func withoutKfunc(t *testing.T, spec *ebpf.CollectionSpec) {
 }
 
 func settings() bpf.Settings {
-	return bpf.Settings{TextHead: 4096, RingBytes: 1 << 20, Sites: 16}
+	return bpf.Settings{TextHead: 4096, RingBytes: 1 << 20, Sites: 16, Attribution: true, WaitThreshold: time.Millisecond}
 }
 
 // load loads the programs and logs what the verifier says if it refuses.
@@ -80,7 +81,7 @@ func TestKernelLoadsThePrograms(t *testing.T) {
 			for name, p := range map[string]*ebpf.Program{
 				"start": objects.Start, "done": objects.Done, "point": objects.Point,
 				"thread_exit": objects.ThreadExit, "process_exec": objects.ProcessExec,
-				"count_open": objects.CountOpen,
+				"count_open": objects.CountOpen, "thread_switch": objects.ThreadSwitch,
 			} {
 				info, err := p.Info()
 				if err != nil {

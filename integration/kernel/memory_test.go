@@ -81,7 +81,7 @@ func namespaces(o *observer) map[string]uint64 {
 func TestKernelKeepsHeadAndTailOfATextOfKnownLength(t *testing.T) {
 	const head, tail = 256, 512
 	f := startFixture(t, compileFixture(t, "probes.c"))
-	o := observe(t, f, fixtureProfile, probes.Config{TextHead: head})
+	o := observe(t, f, fixtureProfile, probes.Config{Programs: probes.Programs{TextHead: head}})
 	for _, n := range []int{0, 1, head - 1, head, head + 1, head + tail - 1, head + tail, head + tail + 1, 1 << 20} {
 		for _, kind := range []string{"rep", "repopen"} {
 			t.Run(fmt.Sprintf("%s %d", kind, n), func(t *testing.T) {
@@ -105,7 +105,7 @@ func TestKernelKeepsHeadAndTailOfATextOfKnownLength(t *testing.T) {
 func TestKernelKeepsTheHeadOfATextThatEndsWithANul(t *testing.T) {
 	const head = 256
 	f := startFixture(t, compileFixture(t, "probes.c"))
-	o := observe(t, f, variant(t, knownText, endedText), probes.Config{TextHead: head})
+	o := observe(t, f, variant(t, knownText, endedText), probes.Config{Programs: probes.Programs{TextHead: head}})
 	for _, n := range []int{0, 1, head - 1, head, head + 1, 1 << 20} {
 		for _, kind := range []string{"rep", "repend"} {
 			t.Run(fmt.Sprintf("%s %d", kind, n), func(t *testing.T) {
@@ -128,7 +128,7 @@ func TestKernelKeepsTheHeadOfATextThatEndsWithANul(t *testing.T) {
 
 func TestKernelReadsTextsThatAreHardToReach(t *testing.T) {
 	f := startFixture(t, compileFixture(t, "probes.c"))
-	known := observe(t, f, fixtureProfile, probes.Config{TextHead: 4096})
+	known := observe(t, f, fixtureProfile, probes.Config{Programs: probes.Programs{TextHead: 4096}})
 	tests := []struct {
 		name       string
 		text       string

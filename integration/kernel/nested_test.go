@@ -119,7 +119,7 @@ func TestKernelTellsEndsOfWhatFoundNoRoomFromOthers(t *testing.T) {
 // scratch memory, nor each other's stack (bpf/stack.bpf.h).
 func TestKernelKeepsThreadsApart(t *testing.T) {
 	f := startFixture(t, compileFixture(t, "probes.c"))
-	o := observe(t, f, fixtureProfile, probes.Config{RingBytes: 64 << 20})
+	o := observe(t, f, fixtureProfile, probes.Config{Programs: probes.Programs{RingBytes: 64 << 20}})
 	const n = 20_000
 	f.do(fmt.Sprintf("hammer %d", n))
 	all, wrong := o.records(), 0

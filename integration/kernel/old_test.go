@@ -75,6 +75,7 @@ func TestKernelRunsThePrograms(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := settings()
 			s.Single = true
+			s.Attribution = false
 			spec, err := bpf.Spec(s)
 			if err != nil {
 				t.Fatal(err)

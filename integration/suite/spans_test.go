@@ -38,7 +38,7 @@ func watch(t *testing.T, server *servers.Server, flags []string, work func()) []
 	}
 	output := filepath.Join(t.TempDir(), "spans.jsonl")
 	var messages strings.Builder
-	args := append([]string{"run", "--export", "file:" + output, "--ready-fd", "3", "--target", strconv.Itoa(server.PID)}, flags...)
+	args := append([]string{"run", "--export", "file:" + output, "--ready-fd", "3", "--wait-threshold", "1h", "--target", strconv.Itoa(server.PID)}, flags...)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, args...)

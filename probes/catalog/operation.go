@@ -47,6 +47,8 @@ type Operation struct {
 	Sequence bool `yaml:"sequence"`
 	// Values of an inline operation, 0 to 63, of which one that begins within a millisecond after the end of another goes on with it: waits that the server takes up again and again.
 	Joins []int `yaml:"joins" jsonschema:"minItems=1,maxItems=64,minimum=0,maximum=63"`
+	// What the thread waits for inside of an inline operation, by the integer that it captures, 0 to 15: lock, disk, sync, network, sleep or other. It counts where the kernel sees only a wait for another thread.
+	Waits map[uint64]string `yaml:"waits" form:"line"`
 	// While it is open, operations around it do not end: what ends there is something else.
 	Shields bool `yaml:"shields"`
 	// Span names of an inline operation by the integer that it captures; others have its span name.

@@ -2,7 +2,12 @@
 
 package catalog
 
-import "slices"
+import (
+	"maps"
+	"slices"
+
+	"github.com/spanbridge/spanbridge/bridge"
+)
 
 // kindOfOperation reports what does not go with a point operation, with a pair
 // of probes, or with an operation that rides in the record of another one.
@@ -19,7 +24,7 @@ func (v *validator) kindOfOperation(p *Profile, op *Operation) {
 			v.add(op.At.at(key, "an operation with a parent has no record for it"))
 		}
 	} else {
-		for _, key := range op.given("sequence", "names", "names_from", "joins") {
+		for _, key := range op.given("sequence", "names", "names_from", "joins", "waits") {
 			v.add(op.At.at(key, "only an operation with a parent has it"))
 		}
 	}
@@ -27,12 +32,13 @@ func (v *validator) kindOfOperation(p *Profile, op *Operation) {
 		if op.Recursive {
 			v.add(op.At.at("recursive", "a sequence does not nest: each start ends the one before"))
 		}
-		for _, key := range op.given("shields", "metric", "min_duration", "joins") {
+		for _, key := range op.given("shields", "metric", "min_duration", "joins", "waits") {
 			v.add(op.At.at(key, "a sequence does not have it: its parts are told in the record around it alone"))
 		}
 	}
 	v.uniqueNumbers(op.At, "joins", op.Joins)
 	v.by(op)
+	v.waits(op)
 	v.names(op)
 	v.phases(op)
 	v.commands(p, op)
@@ -43,7 +49,7 @@ func (v *validator) kindOfOperation(p *Profile, op *Operation) {
 
 // point reports what a point operation does not have.
 func (v *validator) point(op *Operation) {
-	for _, key := range op.given("metric", "by", "min_duration", "recursive", "sequence", "joins", "shields", "phases") {
+	for _, key := range op.given("metric", "by", "min_duration", "recursive", "sequence", "joins", "shields", "phases", "waits") {
 		v.add(op.At.at(key, "a point operation has no duration"))
 	}
 	for _, key := range op.given("executes", "prepares", "resets", "keep", "names", "names_from") {
@@ -60,7 +66,7 @@ func (o *Operation) given(keys ...string) []string {
 		"metric": o.Metric != "", "min_duration": o.MinDuration != 0, "recursive": o.Recursive,
 		"sequence": o.Sequence, "shields": o.Shields, "names": len(o.Names) > 0, "names_from": o.NamesFrom != nil, "phases": len(o.Phases) > 0,
 		"joins": len(o.Joins) > 0, "executes": len(o.Executes) > 0, "prepares": len(o.Prepares) > 0, "resets": len(o.Resets) > 0,
-		"keep": o.Keep != "", "by": o.By != "",
+		"keep": o.Keep != "", "by": o.By != "", "waits": len(o.Waits) > 0,
 	}
 	return slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return !says[key] })
 }
@@ -68,6 +74,22 @@ func (o *Operation) given(keys ...string) []string {
 // capturesType reports whether some tier has a capture of that type.
 func (o *Operation) capturesType(t Type) bool {
 	return slices.ContainsFunc(o.captures(), func(c *Capture) bool { return c.Type == t })
+}
+
+// maxWait is the largest value of an operation that can tell what it waits for.
+const maxWait = 15
+
+// waits checks what the thread waits for inside of an operation.
+func (v *validator) waits(op *Operation) {
+	for _, value := range slices.Sorted(maps.Keys(op.Waits)) {
+		class, ok := bridge.ParseTimeClass(op.Waits[value])
+		switch {
+		case value > maxWait:
+			v.add(op.At.at("waits", "%d is not from 0 to %d", value, maxWait))
+		case !ok || class == bridge.TimeCPU || class == bridge.TimeRunQueue:
+			v.add(op.At.at("waits", "%q is nothing to wait for: want lock, disk, sync, network, sleep or other", op.Waits[value]))
+		}
+	}
 }
 
 // names checks that what is named is carried.
