@@ -56,8 +56,12 @@ func makeView(s *bridge.Span, columns int) view {
 // fill picks the key attributes in one pass and puts them into a fixed order.
 func (v *view) fill(s *bridge.Span, columns int) {
 	var status, kind, namespace, user, connection, rows, affected, cut string
+	var times split
 	for i := range s.Attrs {
 		a := &s.Attrs[i]
+		if times.take(a) {
+			continue
+		}
 		switch a.Key {
 		case "db.query.text", "db.statement":
 			v.text = inert(a.Text(), columns)
@@ -84,7 +88,7 @@ func (v *view) fill(s *bridge.Span, columns int) {
 	if v.failed {
 		v.fault = inert(faultOf(status, kind, s.StatusText), maxErrorColumns)
 	}
-	for _, item := range []string{namespace, rows, affected, cut, connection, user} {
+	for _, item := range []string{namespace, times.text(v.endNs - v.startNs), rows, affected, cut, connection, user} {
 		if item != "" {
 			v.items = append(v.items, inert(item, maxItemColumns))
 		}

@@ -13,10 +13,19 @@ import (
 	"github.com/spanbridge/spanbridge/bridge"
 )
 
+// kind is what an instrument reports.
+type kind uint8
+
+const (
+	durationKind kind = iota // a histogram of durations
+	countKind                // a sum of counts
+	timeKind                 // a sum of durations
+)
+
 // instrument holds the series of one metric.
 type instrument struct {
 	name      string
-	counter   bool // a sum of counts, else a histogram of durations
+	kind      kind
 	scale     *scale
 	maxSeries int
 	byAttrs   map[attribute.Distinct]*series
@@ -37,12 +46,16 @@ type series struct {
 type totals struct {
 	count   uint64
 	sumNs   uint64
+	timeNs  [bridge.NumTimes]uint64
 	buckets []uint64
 }
 
 func (t *totals) add(other *totals) {
 	t.count += other.count
 	t.sumNs += other.sumNs
+	for class, ns := range other.timeNs {
+		t.timeNs[class] += ns
+	}
 	if t.buckets == nil && other.buckets != nil {
 		t.buckets = make([]uint64, len(other.buckets))
 	}
@@ -90,15 +103,20 @@ func (s *series) keep(sc *scale, e bridge.Exemplar) {
 
 func (in *instrument) metric(start, now time.Time) metricdata.Metrics {
 	m := metricdata.Metrics{Name: in.name}
-	if in.counter {
+	switch in.kind {
+	case countKind:
 		m.Description = "Number of events, counted in the kernel."
 		m.Unit = "{event}"
 		m.Data = in.sum(start, now)
-		return m
+	case timeKind:
+		m.Description = "What the threads of operations spent their time with, counted in the kernel for every operation."
+		m.Unit = "s"
+		m.Data = in.time(start, now)
+	default:
+		m.Description = "Duration of operations, counted in the kernel for every one of them, whether its span is kept or not."
+		m.Unit = "s"
+		m.Data = in.histogram(start, now)
 	}
-	m.Description = "Duration of operations, counted in the kernel for every one of them, whether its span is kept or not."
-	m.Unit = "s"
-	m.Data = in.histogram(start, now)
 	return m
 }
 
@@ -107,6 +125,16 @@ func (in *instrument) sum(start, now time.Time) metricdata.Sum[int64] {
 	for _, s := range in.series {
 		out.DataPoints = append(out.DataPoints, metricdata.DataPoint[int64]{
 			Attributes: s.attrs, StartTime: start, Time: now, Value: int64(s.now.count),
+		})
+	}
+	return out
+}
+
+func (in *instrument) time(start, now time.Time) metricdata.Sum[float64] {
+	out := metricdata.Sum[float64]{Temporality: metricdata.CumulativeTemporality, IsMonotonic: true}
+	for _, s := range in.series {
+		out.DataPoints = append(out.DataPoints, metricdata.DataPoint[float64]{
+			Attributes: s.attrs, StartTime: start, Time: now, Value: seconds(s.now.sumNs),
 		})
 	}
 	return out

@@ -55,6 +55,7 @@ type (
 		StartTimeUnixNano string         `json:"startTimeUnixNano,omitempty"`
 		TimeUnixNano      string         `json:"timeUnixNano"`
 		AsInt             string         `json:"asInt,omitempty"`
+		AsDouble          *float64       `json:"asDouble,omitempty"`
 		Count             string         `json:"count,omitempty"`
 		Sum               *float64       `json:"sum,omitempty"`
 		BucketCounts      []string       `json:"bucketCounts,omitempty"`
@@ -85,7 +86,7 @@ type (
 
 // EncodeJSON returns rm as one ExportMetricsServiceRequest in OTLP's JSON
 // encoding, without a newline. It knows the kinds of data that a [Producer]
-// makes: sums and gauges of integers, histograms of floating-point numbers.
+// makes: sums and gauges of integers, sums and histograms of floating-point numbers.
 func EncodeJSON(rm *metricdata.ResourceMetrics) ([]byte, error) {
 	out := jsonResourceMetrics{
 		Resource:  jsonResource{Attributes: jsonAttributes(rm.Resource.Set())},
@@ -123,6 +124,12 @@ func jsonMetricOf(m metricdata.Metrics) (jsonMetric, error) {
 			Temporality: jsonTemporality(data.Temporality),
 			IsMonotonic: data.IsMonotonic,
 		}
+	case metricdata.Sum[float64]:
+		out.Sum = &jsonData{
+			DataPoints:  jsonNumbers(data.DataPoints),
+			Temporality: jsonTemporality(data.Temporality),
+			IsMonotonic: data.IsMonotonic,
+		}
 	case metricdata.Histogram[float64]:
 		out.Histogram = &jsonData{
 			DataPoints:  jsonHistograms(data.DataPoints),
@@ -142,14 +149,19 @@ func jsonTemporality(t metricdata.Temporality) int {
 	return 2
 }
 
-func jsonNumbers(points []metricdata.DataPoint[int64]) []jsonPoint {
+func jsonNumbers[N int64 | float64](points []metricdata.DataPoint[N]) []jsonPoint {
 	out := make([]jsonPoint, len(points))
 	for i, p := range points {
 		out[i] = jsonPoint{
 			Attributes:        jsonAttributes(&p.Attributes),
 			StartTimeUnixNano: jsonTime(p.StartTime),
 			TimeUnixNano:      jsonTime(p.Time),
-			AsInt:             strconv.FormatInt(p.Value, 10),
+		}
+		switch value := any(p.Value).(type) {
+		case int64:
+			out[i].AsInt = strconv.FormatInt(value, 10)
+		case float64:
+			out[i].AsDouble = &value
 		}
 	}
 	return out

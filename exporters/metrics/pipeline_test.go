@@ -79,6 +79,7 @@ func filledProducer(t *testing.T) *Producer {
 	k := newKernel()
 	s := bridge.Series{Op: opQuery, TGID: 100, Namespace: "shop"}
 	k.count(s, 500, 1_000_000, 1_000_000, 250_000_000, 1<<40)
+	k.points[s].TimeNs[bridge.TimeLock] = 249_000_000
 	k.count(bridge.Series{Op: opConnect, TGID: 100}, 0)
 	var kept bridge.Exemplars
 	kept.Offer(s, bridge.Exemplar{

@@ -41,17 +41,18 @@ type Producer struct {
 }
 
 type instrumentKey struct {
-	name    string
-	counter bool
+	name string
+	kind kind
 }
 
 // input is one series of the kernel and where it is counted.
 type input struct {
-	histogram *series // nil: the operation has none
-	counter   *series // nil: the operation has none
-	last      totals  // as last read, with buckets only for a histogram
-	before    totals  // counted before the kernel's series began anew
-	round     uint64  // in which it was last read
+	histogram *series                  // nil: the operation has none
+	counter   *series                  // nil: the operation has none
+	times     [bridge.NumTimes]*series // nil: nothing was spent so
+	last      totals                   // as last read, with buckets only for a histogram
+	before    totals                   // counted before the kernel's series began anew
+	round     uint64                   // in which it was last read
 }
 
 // NewProducer makes a producer. It holds nothing that must be closed.
@@ -129,13 +130,14 @@ func (p *Producer) take(pt *bridge.HistogramPoint) {
 	key := bridge.Series{Op: pt.Op, TGID: pt.TGID, Status: pt.Status, Failed: pt.Failed, Namespace: pt.Namespace}
 	in, ok := p.inputs[key]
 	if !ok {
-		in = p.admit(key)
+		in = p.admit(key, pt.TimeNs != [bridge.NumTimes]uint64{})
 		if in == nil {
 			return
 		}
 		p.inputs[key] = in
 	}
-	next := totals{count: pt.Count, sumNs: pt.SumNs}
+	p.admitTimes(in, pt, key)
+	next := totals{count: pt.Count, sumNs: pt.SumNs, timeNs: pt.TimeNs}
 	if in.histogram != nil {
 		// The count is taken from the buckets, which OTLP wants to add up to it;
 		// the kernel counts on while its maps are read.
@@ -157,9 +159,9 @@ func (p *Producer) take(pt *bridge.HistogramPoint) {
 }
 
 // admit finds the series of a point, or returns nil if it has no metric.
-func (p *Producer) admit(key bridge.Series) *input {
+func (p *Producer) admit(key bridge.Series, timed bool) *input {
 	op := p.opts.Directory.Operation(key.Op)
-	if op == nil || (op.Metric == "" && op.Counter == "") {
+	if op == nil || (op.Metric == "" && op.Counter == "" && !timed) {
 		return nil
 	}
 	instance := op.Host
@@ -172,12 +174,27 @@ func (p *Producer) admit(key bridge.Series) *input {
 		in.histogram = p.instrument(instrumentKey{name: op.Metric}).admit(attrs)
 	}
 	if op.Counter != "" {
-		in.counter = p.instrument(instrumentKey{name: op.Counter, counter: true}).admit(attrs)
+		in.counter = p.instrument(instrumentKey{op.Counter, countKind}).admit(attrs)
 	}
-	if in.histogram == nil && in.counter == nil {
+	if in.histogram == nil && in.counter == nil && !timed {
 		return nil
 	}
 	return in
+}
+
+// timeName is the metric of where the time of operations went.
+const timeName = "spanbridge.operation.time"
+
+// admitTimes finds the series of what the time of a point was spent with.
+func (p *Producer) admitTimes(in *input, pt *bridge.HistogramPoint, key bridge.Series) {
+	for class, ns := range pt.TimeNs {
+		if ns == 0 || in.times[class] != nil {
+			continue
+		}
+		attrs := seriesAttributes(p.opts.Directory.Operation(key.Op), p.opts.Directory.Instance(key.TGID), key)
+		attrs = attribute.NewSet(append(attrs.ToSlice(), attribute.String("spanbridge.time.class", bridge.TimeClass(class).String()))...)
+		in.times[class] = p.instrument(instrumentKey{timeName, timeKind}).admit(attrs)
+	}
 }
 
 func (p *Producer) instrument(key instrumentKey) *instrument {
@@ -185,7 +202,7 @@ func (p *Producer) instrument(key instrumentKey) *instrument {
 	if !ok {
 		in = &instrument{
 			name:      key.name,
-			counter:   key.counter,
+			kind:      key.kind,
 			scale:     p.scale,
 			maxSeries: p.opts.MaxSeries,
 			byAttrs:   make(map[attribute.Distinct]*series),
@@ -203,11 +220,7 @@ func (p *Producer) retire() {
 			continue
 		}
 		in.before.add(&in.last)
-		for _, s := range []*series{in.histogram, in.counter} {
-			if s != nil {
-				s.retired.add(&in.before)
-			}
-		}
+		in.addTo(&in.before, func(s *series) *totals { return &s.retired })
 		delete(p.inputs, key)
 	}
 }
@@ -222,11 +235,22 @@ func (p *Producer) total() {
 		}
 	}
 	for _, in := range p.inputs {
-		for _, s := range []*series{in.histogram, in.counter} {
-			if s != nil {
-				s.now.add(&in.before)
-				s.now.add(&in.last)
-			}
+		for _, t := range []*totals{&in.before, &in.last} {
+			in.addTo(t, func(s *series) *totals { return &s.now })
+		}
+	}
+}
+
+// addTo adds what was counted to all series of the input.
+func (in *input) addTo(t *totals, of func(*series) *totals) {
+	for _, s := range []*series{in.histogram, in.counter} {
+		if s != nil {
+			of(s).add(t)
+		}
+	}
+	for class, s := range in.times {
+		if s != nil {
+			of(s).sumNs += t.timeNs[class]
 		}
 	}
 }
