@@ -224,6 +224,9 @@ func TestKernelCost(t *testing.T) {
 		{name: "empty programs", kind: "p", attach: attachEmpty},
 		{name: "spanbridge, nothing sent", kind: "p", attach: attachBridge(costProfile, probes.Config{MinDuration: 1 << 40})},
 		{name: "spanbridge", kind: "p", attach: attachBridge(costProfile, probes.Config{})},
+		{name: "spanbridge, attribution", kind: "p", attach: attachBridge(costProfile, probes.Config{
+			Programs: probes.Programs{Attribution: true},
+		})},
 		{name: "session, nothing sent", kind: "s", attach: attachBridge(sessionProfile, probes.Config{MinDuration: 1 << 40})},
 		{name: "session", kind: "s", attach: attachBridge(sessionProfile, probes.Config{})},
 	}

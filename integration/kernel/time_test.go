@@ -278,6 +278,10 @@ func TestKernelTellsWaitsForACPU(t *testing.T) {
 			}
 		}()
 	}
+	share := 0.1
+	if emulated() {
+		share = 0.5
+	}
 	tm := startTimer(t, time.Millisecond)
 	own, records := tm.run(strings.Repeat("c", 20), 5)
 	for i, r := range records {
@@ -287,7 +291,7 @@ func TestKernelTellsWaitsForACPU(t *testing.T) {
 		s := spentBy(&r)
 		t.Logf("run queue %d ns, by schedstat %d ns; on CPU %d ns", s.ns[bridge.TimeRunQueue], own[i].ns[bridge.TimeRunQueue], s.ns[bridge.TimeCPU])
 		got, want := float64(s.ns[bridge.TimeRunQueue]), float64(own[i].ns[bridge.TimeRunQueue])
-		if want < 5e6 || got < 0.9*want-100e3 || got > 1.1*want+100e3 {
+		if d := got - want; want < 5e6 || max(d, -d) > share*want+100e3 {
 			t.Errorf("run queue %.0f ns, by the scheduler's account %.0f ns", got, want)
 		}
 	}
