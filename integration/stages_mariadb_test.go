@@ -24,7 +24,14 @@ var staged = []struct{ sql, text string }{
 }
 
 func TestStagesOfMariaDBAreThoseOfPerformanceSchema(t *testing.T) {
-	psi := tier{name: "psi", start: servers.MariaDB118}
+	for _, psi := range []tier{
+		{name: "psi", server: "10.5", start: servers.MariaDB105}, {name: "psi", server: "11.8", start: servers.MariaDB118},
+	} {
+		t.Run(psi.server, func(t *testing.T) { compareStagesOfMariaDB(t, psi) })
+	}
+}
+
+func compareStagesOfMariaDB(t *testing.T, psi tier) {
 	server := startServer(t, psi, "--performance-schema=ON", "--performance-schema-instrument=stage/%=ON",
 		"--performance-schema-consumer-events-stages-current=ON", "--performance-schema-consumer-events-stages-history-long=ON",
 		"--performance-schema-consumer-events-statements-current=ON", "--performance-schema-consumer-events-statements-history-long=ON")

@@ -15,9 +15,6 @@
 set -euo pipefail
 
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/spanbridge"
-# MariaDB's Debian package carries the symbol table of its stripped server.
-symbols=usr/share/doc/mariadb-server/mariadbd.sym.gz
-
 say() { echo "debian-servers: $*" >&2; }
 
 # trees are all that there are, those of a release one after the other.
@@ -45,6 +42,15 @@ series() {
 	esac
 }
 
+# symbols is where MariaDB's Debian package has the symbol table of its stripped
+# server: in the documentation of the package that depends on all the rest.
+symbols() {
+	case "$1" in
+	sid/mariadb) echo usr/share/doc/mariadb-server/mariadbd.sym.gz ;;
+	bullseye/mariadb) echo usr/share/doc/mariadb-server-10.5/mariadbd.sym.gz ;;
+	esac
+}
+
 # version prints the upstream version of a package in a tree, nothing if it is
 # not installed there. The epoch and Debian's revision are cut.
 version() {
@@ -63,7 +69,7 @@ whole() {
 		[[ "$(version "$tree" "$p")" == "$(series "$name")."* ]] || return 1
 	done
 	[ -s "$tree/etc/hosts" ] || return 1
-	[ "$name" != sid/mariadb ] || [ -s "$tree/$symbols" ]
+	[ -z "$(symbols "$name")" ] || [ -s "$tree/$(symbols "$name")" ]
 }
 
 # archive is the Debian mirror that the system's own packages come from.
@@ -101,12 +107,13 @@ in_tree() {
 	chroot "$tree" env DEBIAN_FRONTEND=noninteractive LC_ALL=C "$@"
 }
 
-# add_symbols takes one file out of the package mariadb-server, whose
-# dependencies would double the tree.
+# add_symbols takes one file out of a package whose dependencies would double the
+# tree.
 add_symbols() {
-	local tree="$1"
-	in_tree "$tree" sh -c 'mkdir /deb && cd /deb && apt-get download -qq -o APT::Sandbox::User=root mariadb-server'
-	dpkg-deb --fsys-tarfile "$tree"/deb/mariadb-server_*.deb | tar -x -C "$tree" "./$symbols"
+	local tree="$1" file="$2" package
+	package="$(basename "$(dirname "$file")")"
+	in_tree "$tree" sh -c 'mkdir /deb && cd /deb && apt-get download -qq -o APT::Sandbox::User=root "$0"' "$package"
+	dpkg-deb --fsys-tarfile "$tree"/deb/"$package"_*.deb | tar -x -C "$tree" "./$file"
 	rm -r "$tree/deb"
 }
 
@@ -118,7 +125,7 @@ make_tree() {
 	# shellcheck disable=SC2046 # one argument a package
 	in_tree "$tree" apt-get install -y -qq --no-install-recommends $(packages "$name") >"$tree.log" 2>&1 ||
 		{ tail -20 "$tree.log" >&2; return 1; }
-	[ "$name" != sid/mariadb ] || add_symbols "$tree"
+	[ -z "$(symbols "$name")" ] || add_symbols "$tree" "$(symbols "$name")"
 	in_tree "$tree" apt-get clean
 	umount "$tree/proc"
 	rm -rf "$tree"/var/lib/apt/lists/* "$tree"/usr/share/{man,locale}/*

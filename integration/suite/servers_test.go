@@ -43,7 +43,7 @@ var options = map[string][]string{
 	mysqlDialect: {"--local-infile=1", "--skip-name-resolve"},
 	mysql56Dialect: {
 		"--local-infile=1", "--skip-name-resolve", "--log-bin=suite", "--server-id=1",
-		"--sql-mode=STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION", "--innodb-stats-persistent=OFF",
+		"--sql-mode=STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION",
 		"--performance-schema-events-statements-history-long-size=2000",
 	},
 	mariadbDialect: {

@@ -39,11 +39,14 @@ type Options struct {
 }
 
 // SymbolFiles returns where distributions put the output of nm for an
-// executable of that path: Debian's package mariadb-server does, from Debian 12
-// on under this name.
+// executable of that path: Debian's package mariadb-server does, in Debian 11 with
+// its version in the name.
 func SymbolFiles(path string) []string {
 	if filepath.Base(path) == "mariadbd" {
-		return []string{"/usr/share/doc/mariadb-server/mariadbd.sym.gz"}
+		return []string{
+			"/usr/share/doc/mariadb-server/mariadbd.sym.gz",
+			"/usr/share/doc/mariadb-server-10.5/mariadbd.sym.gz",
+		}
 	}
 	return nil
 }
