@@ -42,7 +42,7 @@ func load(t *testing.T, spec *ebpf.CollectionSpec) *bpf.ProgramsObjects {
 	if err := bpf.Load(spec, bpf.KernelTypes(), &objects); err != nil {
 		var refused *ebpf.VerifierError
 		if errors.As(err, &refused) {
-			t.Fatalf("the verifier refuses: %+v", refused)
+			t.Fatalf("the verifier refuses: %-40v", refused) // the last lines
 		}
 		t.Fatal(err)
 	}
