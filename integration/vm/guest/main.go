@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 )
@@ -30,12 +31,9 @@ func main() {
 	if err != nil {
 		fmt.Println("guest:", err)
 	}
-	var exit *exec.ExitError
 	status := 0
-	if errors.As(err, &exit) {
-		status = exit.ExitCode()
-	} else if err != nil {
-		status = 125
+	if err != nil {
+		status = 1
 	}
 	// On a line of its own: the host looks for it.
 	fmt.Printf("\nguest: status %d\n", status)
@@ -52,15 +50,43 @@ func run() error {
 			return fmt.Errorf("mount %s: %w", m.dir, err)
 		}
 	}
-	args, err := os.ReadFile("/arguments")
+	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
 	if err != nil {
-		return fmt.Errorf("read the tests' arguments: %w", err)
+		return fmt.Errorf("read the kernel's version: %w", err)
 	}
-	cmd := exec.Command("/tests", strings.Fields(string(args))...)
-	cmd.Env = append(os.Environ(), "SPANBRIDGE_FIXTURES=/fixtures", "TMPDIR=/tmp")
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stdout
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("run the tests: %w", err)
+	fmt.Printf("\nguest: Linux %s", release) // the firmware ends no line
+	if err := startLoopback(); err != nil {
+		return err
 	}
-	return nil
+	return runSuites("/suites")
+}
+
+// runSuites runs all compiled tests below a folder, each in its own, with the
+// arguments that lie beside it, one a line.
+func runSuites(root string) error {
+	environment, err := os.ReadFile("/environment")
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("read the environment: %w", err)
+	}
+	env := append(os.Environ(), "SPANBRIDGE_FIXTURES=/fixtures", "SPANBRIDGE_PROGRAM=/spanbridge",
+		"TMPDIR=/tmp", "PATH=/usr/bin:/bin")
+	env = append(env, strings.Fields(string(environment))...)
+	var failed []error
+	err = filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {
+		if err != nil || entry.Name() != "tests" {
+			return err
+		}
+		dir := filepath.Dir(path)
+		args, err := os.ReadFile(filepath.Join(dir, "arguments"))
+		if err != nil {
+			return fmt.Errorf("read the tests' arguments: %w", err)
+		}
+		cmd := exec.Command(path, strings.Split(strings.TrimSpace(string(args)), "\n")...)
+		cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, env, os.Stdout, os.Stdout
+		if err := cmd.Run(); err != nil {
+			failed = append(failed, fmt.Errorf("run %s: %w", path, err))
+		}
+		return nil
+	})
+	return errors.Join(append(failed, err)...)
 }
