@@ -5,8 +5,9 @@
 # besides, and what the tests need.
 DEMO_DEPS := ca-certificates mariadb-client-core mariadb-server-core
 BUILD_DEPS := $(DEMO_DEPS) gcc libc6-dev libmariadbd-dev systemtap-sdt-dev
-TEST_DEPS := $(BUILD_DEPS) binutils bpftool bpftrace clang debootstrap git libbpf-dev llvm percona-toolkit postgresql \
-	python3 sysbench
+VM_DEPS := cpio gcc libc6-dev qemu-system-x86 systemtap-sdt-dev
+TEST_DEPS := $(BUILD_DEPS) $(VM_DEPS) binutils bpftool bpftrace clang debootstrap git libbpf-dev llvm percona-toolkit \
+	postgresql python3 sysbench
 
 BUILD := build
 # Probes can be attached by root only.
@@ -30,7 +31,7 @@ demo: ## a private MariaDB, a traced application, the bridge, and the trace they
 	$(SUDO) $(BUILD)/spanbridge demo
 
 .PHONY: test
-test: deps build plugin mariadb-dtrace debian-servers mysql-old backends ## everything: installs what it needs, builds, runs all tests
+test: deps build plugin mariadb-dtrace debian-servers mysql-old backends vm-kernels ## everything: installs what it needs, builds, runs all tests
 	@$(MAKE) --no-print-directory test-unit COUNT_SKIPS=1
 	@$(MAKE) --no-print-directory test-integration
 
@@ -61,9 +62,17 @@ test-integration: ## tests against real servers, backends and the kernel (root)
 test-integration: SHELL := /bin/bash
 
 .PHONY: test-vm
-test-vm: ## the kernel tests on Debian's kernels 6.1 and 6.12, emulated (15 minutes)
-	@scripts/install-deps.sh cpio gcc libc6-dev qemu-system-x86
-	$(GO) for series in 6.1 6.12; do integration/vm/run.sh $$series || exit 1; done
+test-vm: vm-kernels ## all kernel tests on Debian's kernels 6.1, 6.12 and 7, emulated (15 minutes)
+	$(GO) integration/vm/run.sh 6.1,6.12,7
+
+.PHONY: test-vm-quick
+test-vm-quick: vm-kernels ## what CI tries on these kernels, and the table of docs/kernels.md (root)
+	$(GO) $(SUDO) go test -tags integration -count=1 -v ./integration/vm
+
+.PHONY: vm-kernels
+vm-kernels: ## Debian's kernels, once, into the cache
+	@scripts/install-deps.sh $(VM_DEPS)
+	@integration/vm/kernels.sh 6.1 6.12 7
 
 .PHONY: bench
 bench: ## benchmarks of the Go packages
