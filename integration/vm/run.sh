@@ -77,7 +77,7 @@ initramfs() {
 # those who run beside it only costs time here.
 boot() {
 	local series="$1" vmlinuz="$2" log="build/vm/$1.log"
-	timeout 45m qemu-system-x86_64 -machine q35 -nic none -accel tcg,thread=multi -cpu max -smp 2 -m 2048 \
+	timeout --foreground 45m qemu-system-x86_64 -machine q35 -nic none -accel tcg,thread=multi -cpu max -smp 2 -m 2048 \
 		-nographic -no-reboot -kernel "$vmlinuz" -initrd "$work/image" \
 		-append "console=ttyS0 quiet oops=panic panic=-1 mitigations=off init_on_alloc=0 rdinit=/init" </dev/null 2>&1 | sed -u 's,\r,,g' >"$log" || true
 	"$work/verdict" "$series" "${vmlinuz##*/vmlinuz-}" "$log"
@@ -88,7 +88,8 @@ mapfile -t images < <(integration/vm/kernels.sh "${kernels[@]}")
 work="$(mktemp -d)"
 tree="$work/tree"
 machines=()
-trap 'kill "${machines[@]}" 2>/dev/null || true; rm -rf "$work"' EXIT
+set -m # each machine is a process group, so that none is left
+trap 'for m in "${machines[@]}"; do kill -- "-$m" 2>/dev/null || true; done; rm -rf "$work"' EXIT
 mkdir -p "$tree" build/vm
 go build -o "$work/verdict" ./integration/vm/verdict
 initramfs "$@"
