@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // mixed is a load with errors, databases and rows.
@@ -177,5 +179,24 @@ func TestATextThatWasCutIsTheSame(t *testing.T) {
 		if got := sameText(&s, &full); got != want {
 			t.Errorf("%q, other way round: %v, want %v", cut, got, want)
 		}
+	}
+}
+
+func TestAnAccountThatLeavesOutWhatDoesNotParseLacksItForThatReason(t *testing.T) {
+	has := FieldsOf(FieldText, FieldError)
+	a, b := &Listing{}, &Listing{Nature: Nature{SkipsUnparsed: true}}
+	for i := range int64(20) {
+		s := Statement{Has: has, Connection: 1, Start: i * int64(time.Second), Text: "SELECT ?"}
+		if i%5 == 0 {
+			s.Text, s.Error = "SELEC ?", errParse
+		} else if i != 7 {
+			b.Statements = append(b.Statements, s)
+		}
+		a.Statements = append(a.Statements, s)
+	}
+	v := Judge(a, b, Window{From: -1, To: 1 << 62})
+	want := []Missing{{ReasonUnparsed, 4, []int{0, 5, 10, 15}}, {ReasonUnknown, 1, []int{7}}}
+	if diff := cmp.Diff(want, v.MissingB); diff != "" {
+		t.Error(diff)
 	}
 }
