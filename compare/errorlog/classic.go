@@ -84,17 +84,12 @@ func bracket(b []byte) (name, rest []byte, ok bool) {
 	return b[1:end], bytes.TrimPrefix(b[end+1:], []byte{' '}), true
 }
 
-// processID finds out whether the number before the label is the server's process,
-// as MySQL 5.6 writes it: "mysqld (mysqld 5.6.51) starting as process 1234 ...".
+// processID finds out whether the number before the label is that of the server's process,
+// as it is before MySQL 5.7: "mysqld (mysqld 5.6.51) starting as process 1234 ...".
 func (r *Reader) processID(m *Message, text []byte) {
-	_, rest, ok := bytes.Cut(text, []byte(" as process "))
-	if ok {
-		n := 0
-		for n < len(rest) && rest[n] >= '0' && rest[n] <= '9' {
-			n++
-		}
-		pid, ok := logfile.Uint(rest[:n])
-		r.pids = ok && pid != 0 && pid == m.Connection
+	_, rest, ok := bytes.Cut(text, []byte("(mysqld "))
+	if ok && bytes.Contains(rest, []byte(" as process ")) && len(rest) > 3 {
+		r.pids = rest[0] == '5' && rest[1] == '.' && rest[2] < '7'
 	}
 	if r.pids {
 		m.Connection = 0

@@ -5,84 +5,56 @@ package generallog
 import (
 	"context"
 	"database/sql"
-	"errors"
-	"fmt"
-	"io"
-	"strings"
 	"time"
 
 	"github.com/spanbridge/spanbridge/compare"
+	"github.com/spanbridge/spanbridge/compare/logfile"
 )
 
-// Table is the account of mysql.general_log, which servers write with
-// log_output=TABLE. Its stamps have microseconds also where those of a file have not.
+// Table is the account of mysql.general_log, which servers write with log_output=TABLE. Its
+// stamps have microseconds also where those of a file have not; in MySQL 5.6 they have none.
 type Table struct {
-	conn   *sql.Conn
-	rows   *sql.Rows
+	rows   *logfile.Table
 	writer writer
-	maria  bool
 	nature compare.Nature
-	number uint64
 }
 
 // OpenTable reads what was logged from a time on, but not what this connection of db itself does.
-func OpenTable(ctx context.Context, db *sql.DB, from time.Time) (_ *Table, err error) {
-	t := &Table{nature: natureOf(time.Microsecond)}
+func OpenTable(ctx context.Context, db *sql.DB, from time.Time) (*Table, error) {
+	const login = "SUBSTRING_INDEX(SUBSTRING_INDEX(user_host, '[', -2), ']', 1)"
+	rows, err := logfile.OpenTable(ctx, db, "general_log", "event_time", from, func(*logfile.Table) string {
+		return login + ", thread_id, command_type, argument"
+	})
+	if err != nil {
+		return nil, err
+	}
+	t := &Table{rows: rows, nature: natureOf(rows.Resolution)}
 	t.nature.Fields |= compare.FieldsOf(compare.FieldUser)
-	if t.conn, err = db.Conn(ctx); err != nil {
-		return nil, fmt.Errorf("read mysql.general_log: %w", err)
-	}
-	if err := t.query(ctx, from); err != nil {
-		return nil, errors.Join(fmt.Errorf("read mysql.general_log: %w", err), t.conn.Close())
-	}
+	t.nature.SkipsUnparsed = !rows.MariaDB
 	return t, nil
-}
-
-// query asks for the time as a number, which no time zone and no setting of the driver
-// changes.
-func (t *Table) query(ctx context.Context, from time.Time) (err error) {
-	var version string
-	if err := t.conn.QueryRowContext(ctx, "SELECT VERSION()").Scan(&version); err != nil {
-		return err
-	}
-	t.maria = strings.Contains(version, "MariaDB")
-	t.nature.SkipsUnparsed = !t.maria
-	t.rows, err = t.conn.QueryContext(ctx, `SELECT CAST(UNIX_TIMESTAMP(event_time) * 1000000 AS SIGNED),
-		SUBSTRING_INDEX(SUBSTRING_INDEX(user_host, '[', -2), ']', 1), thread_id, command_type, argument
-		FROM mysql.general_log WHERE event_time >= FROM_UNIXTIME(?) AND thread_id <> CONNECTION_ID()`,
-		float64(from.UnixMicro())/1e6)
-	return err
 }
 
 // Next implements [compare.Account].
 func (t *Table) Next(s *compare.Statement) error {
 	for !t.writer.next(s) {
-		if !t.rows.Next() {
-			if err := t.rows.Err(); err != nil {
-				return fmt.Errorf("read mysql.general_log: %w", err)
-			}
-			return io.EOF
-		}
 		if err := t.row(); err != nil {
-			return fmt.Errorf("read mysql.general_log: %w", err)
+			return err
 		}
 	}
 	return nil
 }
 
-func (t *Table) row() error {
-	var at int64
+func (t *Table) row() (err error) {
+	var at time.Duration
 	var user, name, argument sql.RawBytes
-	t.number++
-	s := compare.Statement{Ref: t.number}
-	if err := t.rows.Scan(&at, &user, &s.Connection, &name, &argument); err != nil {
+	s := compare.Statement{Has: compare.FieldsOf(compare.FieldUser)}
+	if s.Ref, err = t.rows.Next(&at, &user, &s.Connection, &name, &argument); err != nil {
 		return err
 	}
-	s.Start = at * int64(time.Microsecond)
+	s.Start = int64(at)
 	s.User = t.writer.texts.Name(user)
-	s.Has = compare.FieldsOf(compare.FieldUser)
 	kept := argument[:min(len(argument), MaxText)]
-	t.writer.write(s, commandOf(name), kept, len(kept) == len(argument), t.maria)
+	t.writer.write(s, commandOf(name), kept, len(kept) == len(argument), t.rows.MariaDB)
 	return nil
 }
 
@@ -93,4 +65,4 @@ func (t *Table) Nature() compare.Nature { return t.nature }
 func (t *Table) Losses() []compare.Loss { return nil }
 
 // Close implements [compare.Account].
-func (t *Table) Close() error { return errors.Join(t.rows.Close(), t.conn.Close()) }
+func (t *Table) Close() error { return t.rows.Close() }

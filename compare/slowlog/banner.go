@@ -22,6 +22,12 @@ func (v *version) stampsStarts() bool {
 	return v.known && (v.maria || v.parts[0] > 8 || v.parts[0] == 8 && (v.parts[1] > 0 || v.parts[2] >= 14))
 }
 
+// logsUnparsed reports whether the server logs what it cannot parse, too: MariaDB does,
+// and MySQL 5.6 did.
+func (v *version) logsUnparsed() bool {
+	return v.maria || v.known && v.parts[0] == 5 && v.parts[1] < 7
+}
+
 const (
 	versionMark = ", Version: "
 	startedMark = "started with:"

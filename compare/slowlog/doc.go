@@ -17,7 +17,7 @@
 //
 // Whether a statement was prepared: all are [compare.Query]. An EXECUTE is logged as what it
 // executes; MariaDB logs EXECUTE IMMEDIATE twice, as both. What MySQL cannot parse it does
-// not log. The database is told by MariaDB and Percona Server; in a file of MySQL only
+// not log since 5.7. The database is told by MariaDB and Percona Server; in a file of MySQL only
 // once a connection is known to have one. Errors are told with log_slow_extra, by Percona
 // Server, and by MariaDB for some statements (log_slow_verbosity=warnings).
 //

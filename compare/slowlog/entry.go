@@ -30,24 +30,30 @@ type entry struct {
 }
 
 // settle works out the start, from what the formats tell of it. It reports whether
-// anything is known, and whether within a second only.
-func (e *entry) settle(startStamps bool) (known, coarse bool) {
+// anything is known, and how well: within a second, or two where it is the end that has a
+// stamp of whole seconds.
+func (e *entry) settle(startStamps bool) (known bool, resolution time.Duration) {
 	q := int64(e.Duration)
 	switch {
 	case e.exact:
 		e.Start = e.end - q
-		return true, false
+		return true, time.Microsecond
 	case !e.stamped:
-		return false, false
+		return false, 0
 	case e.fraction > 0:
 		e.Start = e.stamp + e.fraction - q
-		return true, false
+		return true, time.Microsecond
 	case startStamps || e.maria:
 		e.Start = e.stamp
 	default:
-		e.Start = e.stamp - q
+		// Whole seconds keep the order of those that ended within one.
+		e.Start = e.stamp - q + q%int64(time.Second)
+		return true, 2 * time.Second
 	}
-	return true, e.stamp%int64(time.Second) == 0
+	if e.stamp%int64(time.Second) == 0 {
+		return true, time.Second
+	}
+	return true, time.Microsecond
 }
 
 const administrator = "# administrator command: "

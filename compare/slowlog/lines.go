@@ -46,7 +46,8 @@ func (r *Reader) outsideLine(line []byte) {
 // begin anew.
 func (r *Reader) reopened() {
 	r.databases.forgetAll()
-	r.parsesAll = r.version.maria
+	r.parsesAll = r.version.logsUnparsed()
+	r.nature.SkipsUnparsed = !r.parsesAll
 }
 
 func (r *Reader) inHeadLine(line []byte) {

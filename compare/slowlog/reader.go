@@ -144,23 +144,21 @@ func (r *Reader) atEnd() {
 // finish yields the entry whose text is complete.
 func (r *Reader) finish(text []byte) {
 	e := &r.now
-	known, coarse := e.settle(r.version.stampsStarts())
+	known, resolution := e.settle(r.version.stampsStarts())
 	if !known {
 		r.damage(1)
 		return
 	}
 	r.database(e)
 	r.setText(e, text, r.whole)
-	r.learn(e, coarse)
+	r.learn(e, resolution)
 	r.complete, r.ready = e.Statement, true
 	r.recover(e)
 }
 
 // learn what the log can tell.
-func (r *Reader) learn(e *entry, coarse bool) {
-	if coarse {
-		r.nature.Resolution = time.Second
-	}
+func (r *Reader) learn(e *entry, resolution time.Duration) {
+	r.nature.Resolution = max(r.nature.Resolution, resolution)
 	if e.Kind.Counts() {
 		r.nature.Fields |= e.Has
 	}

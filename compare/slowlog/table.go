@@ -5,90 +5,66 @@ package slowlog
 import (
 	"context"
 	"database/sql"
-	"errors"
-	"fmt"
-	"io"
-	"strings"
 	"time"
 
 	"github.com/spanbridge/spanbridge/compare"
 	"github.com/spanbridge/spanbridge/compare/logfile"
 )
 
-// Table is the account of mysql.slow_log, which servers write with
-// log_output=TABLE. Its stamps have microseconds also where those of a file have not.
+// Table is the account of mysql.slow_log, which servers write with log_output=TABLE. Its stamps
+// have microseconds also where those of a file have not; in MySQL 5.6 they have none, and
+// durations are not told.
 type Table struct {
-	conn   *sql.Conn
-	rows   *sql.Rows
+	rows   *logfile.Table
 	texts  logfile.Texts
-	maria  bool
 	nature compare.Nature
-	number uint64
 }
-
-// tableFields are those that the tables of all servers tell.
-var tableFields = compare.FieldsOf(compare.FieldText, compare.FieldDuration, compare.FieldLockTime,
-	compare.FieldRowsSent, compare.FieldRowsExamined, compare.FieldDatabase, compare.FieldUser)
 
 // OpenTable reads what was logged from a time on, but not what this connection of db itself does.
-func OpenTable(ctx context.Context, db *sql.DB, from time.Time, o Options) (_ *Table, err error) {
-	t := &Table{nature: compare.Nature{
-		Name: "slowlog", Resolution: time.Microsecond, Fields: tableFields,
-		MinDuration: o.MinDuration, Partial: o.LeftOut != "", Why: o.LeftOut,
-	}}
-	if t.conn, err = db.Conn(ctx); err != nil {
-		return nil, fmt.Errorf("read mysql.slow_log: %w", err)
+func OpenTable(ctx context.Context, db *sql.DB, from time.Time, o Options) (*Table, error) {
+	rows, err := logfile.OpenTable(ctx, db, "slow_log", "start_time", from, tableColumns)
+	if err != nil {
+		return nil, err
 	}
-	if err := t.query(ctx, from); err != nil {
-		return nil, errors.Join(fmt.Errorf("read mysql.slow_log: %w", err), t.conn.Close())
+	fields := compare.FieldsOf(compare.FieldText, compare.FieldRowsSent, compare.FieldRowsExamined,
+		compare.FieldDatabase, compare.FieldUser)
+	resolution := rows.Resolution
+	if resolution < time.Second {
+		fields |= compare.FieldsOf(compare.FieldDuration, compare.FieldLockTime)
+	} else {
+		resolution *= 2 // what is stamped is the end, and durations have whole seconds, too
 	}
-	return t, nil
+	if rows.MariaDB {
+		fields |= compare.FieldsOf(compare.FieldRowsAffected)
+	}
+	return &Table{rows: rows, nature: compare.Nature{
+		Name: "slowlog", Resolution: resolution, Fields: fields, MinDuration: o.MinDuration,
+		Partial: o.LeftOut != "", Why: o.LeftOut, SkipsUnparsed: !rows.MariaDB && rows.Resolution < time.Second, // MySQL 5.6 does not
+	}}, nil
 }
 
-// query asks for everything as numbers, which no time zone and no setting of the
-// driver changes.
-func (t *Table) query(ctx context.Context, from time.Time) (err error) {
-	var version string
-	if err := t.conn.QueryRowContext(ctx, "SELECT VERSION()").Scan(&version); err != nil {
-		return err
-	}
-	t.maria = strings.Contains(version, "MariaDB")
-	t.nature.SkipsUnparsed = !t.maria
+func tableColumns(t *logfile.Table) string {
 	affected := "0"
-	if t.maria {
+	if t.MariaDB {
 		affected = "rows_affected"
-		t.nature.Fields |= compare.FieldsOf(compare.FieldRowsAffected)
 	}
-	t.rows, err = t.conn.QueryContext(ctx, `SELECT
-		CAST(UNIX_TIMESTAMP(start_time) * 1000000 AS SIGNED), user_host,
-		CAST(FLOOR(TIME_TO_SEC(query_time)) AS SIGNED) * 1000000 + MICROSECOND(query_time),
+	return `user_host, CAST(FLOOR(TIME_TO_SEC(query_time)) AS SIGNED) * 1000000 + MICROSECOND(query_time),
 		CAST(FLOOR(TIME_TO_SEC(lock_time)) AS SIGNED) * 1000000 + MICROSECOND(lock_time),
-		rows_sent, rows_examined, `+affected+`, db, thread_id, sql_text
-		FROM mysql.slow_log WHERE start_time >= FROM_UNIXTIME(?) AND thread_id <> CONNECTION_ID()`,
-		float64(from.UnixMicro())/1e6)
-	return err
+		rows_sent, rows_examined, ` + affected + `, db, thread_id, sql_text`
 }
 
 // Next implements [compare.Account].
-func (t *Table) Next(s *compare.Statement) error {
-	if !t.rows.Next() {
-		if err := t.rows.Err(); err != nil {
-			return fmt.Errorf("read mysql.slow_log: %w", err)
-		}
-		return io.EOF
-	}
-	var at, took, locked int64
+func (t *Table) Next(s *compare.Statement) (err error) {
+	var at time.Duration
+	var took, locked int64
 	var user, database, text sql.RawBytes
 	*s = compare.Statement{Has: t.nature.Fields}
-	err := t.rows.Scan(&at, &user, &took, &locked, &s.Sent, &s.Examined, &s.Affected, &database, &s.Connection, &text)
+	s.Ref, err = t.rows.Next(&at, &user, &took, &locked, &s.Sent, &s.Examined, &s.Affected, &database, &s.Connection, &text)
 	if err != nil {
-		return fmt.Errorf("read mysql.slow_log: %w", err)
+		return err
 	}
-	t.number++
-	s.Ref = t.number
 	s.Duration, s.LockTime = time.Duration(took)*time.Microsecond, time.Duration(locked)*time.Microsecond
-	s.Start = at * int64(time.Microsecond)
-	if !t.maria {
+	if s.Start = int64(at); !t.rows.MariaDB {
 		s.Start -= int64(s.Duration) // start_time is the end
 	}
 	s.Database = t.texts.Name(database)
@@ -102,8 +78,9 @@ func (t *Table) text(s *compare.Statement, text []byte) {
 	switch string(text) {
 	case "Execute":
 		s.Kind = compare.Execute
-	case "Prepare", "Close stmt", "Reset stmt", "Long Data", "Fetch", "Quit", "Ping", "Init DB", "Field List", "Statistics",
-		"Change user", "Reset Connection", "Debug", "Sleep", "Connect", "Binlog Dump", "Binlog Dump GTID", "Daemon":
+	case "Prepare", "Close stmt", "Reset stmt", "Long Data", "Fetch", "Quit", "Ping", "Init DB", "Field List",
+		"Statistics", "Change user", "Reset Connection", "Debug", "Sleep", "Connect", "Binlog Dump",
+		"Binlog Dump GTID", "Daemon":
 		s.Kind = compare.Other
 	default:
 		s.Cut = len(text) > MaxText
@@ -120,4 +97,4 @@ func (t *Table) Nature() compare.Nature { return t.nature }
 func (t *Table) Losses() []compare.Loss { return nil }
 
 // Close implements [compare.Account].
-func (t *Table) Close() error { return errors.Join(t.rows.Close(), t.conn.Close()) }
+func (t *Table) Close() error { return t.rows.Close() }

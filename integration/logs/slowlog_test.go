@@ -22,7 +22,7 @@ const mostStatements = 100_000
 // TestATruncatedSlowLogTellsWhatItMayLack: what is cut before it was read is missing for
 // that reason, and nothing is missing for any other.
 func TestATruncatedSlowLogTellsWhatItMayLack(t *testing.T) {
-	p := &products[0]
+	p := named(t, "mariadb")
 	s, db := p.server(t)
 	setUp(t, db)
 	j := &journal{}
