@@ -16,6 +16,7 @@ struct hit {
 	struct frame *frame;
 	struct histogram_key *key;
 	struct event *event; /* the record buffer, or NULL */
+	struct detail *detail; /* what a note of an inner operation tells, or NULL */
 	__u64 now_ns;	     /* the time of the hit */
 	__u32 first;	     /* capture to begin with */
 	__u32 site;	     /* index of spec */

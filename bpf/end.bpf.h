@@ -37,12 +37,15 @@ static __always_inline void finish(struct hit *hit, const struct op_config *conf
 			.value = frame->values[0],
 		};
 
+		bool joined = finished.value < 64 && config->joins >> finished.value & 1 &&
+			      join_entry(hit->thread, &finished,
+					 frame_at(hit->thread, frame->owner - 1)->entries);
+
 		count(op, COUNT_INLINED);
-		if (finished.value < 64 && config->joins >> finished.value & 1 &&
-		    join_entry(hit->thread, &finished,
-			       frame_at(hit->thread, frame->owner - 1)->entries))
-			return;
-		add_entry(hit->thread, hit->event, &finished, config->class);
+		if (!joined)
+			add_entry(hit->thread, hit->event, &finished, config->class);
+		if (config->detailed)
+			keep_detail(hit->thread, finished.start_ns, finished.value, joined);
 		return;
 	}
 	if (!frame->failed && duration_ns < config->min_ns)
@@ -137,6 +140,8 @@ static __always_inline int on_done(struct pt_regs *ctx)
 		return 0;
 	task = bpf_get_current_task_btf();
 	hit.thread = bpf_task_storage_get(&threads, task, 0, 0);
+	if (config->is_inline && spec->flags & SPEC_NOTE)
+		return on_detail(&hit, ctx, task);
 	if (config->is_inline && (!hit.thread || !hit.thread->level)) {
 		bool refused = hit.thread && hit.thread->refused_inner == spec->op + 1;
 

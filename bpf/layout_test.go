@@ -100,7 +100,7 @@ func memberDifferences(path string, g reflect.Type, c *btf.Struct) (diffs []stri
 func TestStructuresAreTheSameOnBothSides(t *testing.T) {
 	for name, g := range map[string]any{
 		"spec": ProgramsSpec{}, "capture": ProgramsCapture{}, "arg": ProgramsArg{}, "op_config": ProgramsOpConfig{},
-		"event": ProgramsEvent{}, "entry": ProgramsEntry{}, "op_counters": ProgramsOpCounters{}, "times": ProgramsTimes{},
+		"event": ProgramsEvent{}, "entry": ProgramsEntry{}, "detail": ProgramsDetail{}, "op_counters": ProgramsOpCounters{}, "times": ProgramsTimes{},
 		"histogram": ProgramsHistogram{}, "histogram_key": ProgramsHistogramKey{},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -157,10 +157,11 @@ func TestLimitsAreTheSameOnBothSides(t *testing.T) {
 		return 0
 	}
 	got := map[string]int{
-		"values":   elements("event", "values"),
-		"strings":  elements("event", "strings"),
-		"classes":  elements("event", "rest_ns"),
-		"entries":  elements("thread", "entry"),
+		"values":        elements("event", "values"),
+		"strings":       elements("event", "strings"),
+		"classes":       elements("event", "rest_ns"),
+		"entries":       elements("thread", "entry"),
+		"detail values": elements("detail", "values"), "detail names": elements("detail", "names"),
 		"buckets":  elements("histogram", "buckets"),
 		"captures": elements("spec", "capture"),
 		"loads":    elements("arg", "offsets"),
@@ -169,7 +170,7 @@ func TestLimitsAreTheSameOnBothSides(t *testing.T) {
 	}
 	want := map[string]int{
 		"values": bridge.MaxValues, "strings": bridge.MaxStrings, "classes": bridge.MaxClasses,
-		"entries": bridge.MaxEntries, "buckets": bridge.NumBuckets, "captures": MaxCaptures, "loads": MaxLoads,
+		"entries": bridge.MaxEntries, "detail values": bridge.DetailValues, "detail names": bridge.DetailNames, "buckets": bridge.NumBuckets, "captures": MaxCaptures, "loads": MaxLoads,
 		"times": int(bridge.NumTimes), "told": bridge.MaxWaits,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -16,6 +16,10 @@
 #define MAX_LEVELS     4   /* nested operations with a record buffer; a power of two */
 #define MAX_ENTRIES    64  /* inner operations inside a record */
 #define MAX_CLASSES    8   /* classes of inner operations beyond those */
+#define MAX_DETAILS    4   /* inner operations of a record of which details are told; a power of two */
+#define DETAIL_VALUES  6   /* integers of a detail */
+#define DETAIL_NAMES   4   /* names of a detail; a power of two */
+#define NAME_SIZE      160 /* bytes of a name, with its NUL */
 #define MAX_OPS	       256 /* operations at a time */
 #define MAX_KEYS       2   /* values by which an end finds its start */
 #define MAX_STRING     256 /* bytes of one string, with its NUL */
@@ -79,6 +83,8 @@ enum capture_type {
 	CAPTURE_TIME,	   /* an integer: the time of the hit */
 	CAPTURE_ATTRIBUTE, /* a string: MySQL's query attribute "traceparent" */
 	CAPTURE_BYTES,	   /* a string of max bytes, of as many as length tells if that is less */
+	CAPTURE_NAME,	   /* of a detail: a string */
+	CAPTURE_KEY,	   /* of a detail: NAME_SIZE bytes */
 };
 
 enum capture_flags {
@@ -86,6 +92,8 @@ enum capture_flags {
 	CAPTURE_FIRST = 1 << 1,	 /* only while it is 0, or empty */
 	CAPTURE_ERRNO = 1 << 3,	 /* an integer: what a negative one stands for, else 0 */
 	CAPTURE_END = 1 << 2,	 /* bytes: length is the address where they end */
+	CAPTURE_SOLE = 1 << 4,	 /* an integer of a detail: -1 once two hits told different ones */
+	CAPTURE_SAME = 1 << 5,	 /* an integer of a detail: 1 if length gives the same, else 0 */
 };
 
 enum capture_role {
@@ -98,7 +106,7 @@ enum capture_role {
 
 struct capture {
 	struct arg arg;
-	struct arg length; /* of a text; ARG_NONE: it ends with a NUL. Of attributes: their number */
+	struct arg length; /* of a text; ARG_NONE: it ends with a NUL. Of attributes: their number. See CAPTURE_SAME */
 	__u64 when;	   /* guard values at which to capture, 0: all */
 	__u8 type, slot, role, flags;
 	__u16 max; /* bytes of a string, with its NUL */
@@ -111,7 +119,11 @@ enum spec_flags {
 	SPEC_NOTE = 1 << 1,	  /* captures into the open operation, which goes on */
 	SPEC_LAST_NOTE = 1 << 2,  /* a note after which SPEC_AFTER_NOTE ends it */
 	SPEC_AFTER_NOTE = 1 << 3, /* no end of an operation without that note */
-	SPEC_ANNOUNCES = 1 << 4,  /* the operation begins here, if a start or an end follows */
+	/*
+	 * The operation begins here, if a start or an end follows. A note of an inner
+	 * operation: what notes told before is not of what follows.
+	 */
+	SPEC_ANNOUNCES = 1 << 4,
 	SPEC_OPTIONAL = 1 << 5,	  /* an end that comes without a start too */
 	SPEC_FORKS = 1 << 6,	  /* sessions are processes that the server forked */
 	SPEC_TRUTH = 1 << 7,	  /* the guard is 1 for whatever is not 0 */
@@ -123,7 +135,11 @@ enum spec_flags {
 struct spec {
 	__u16 op, flags;
 	__u16 captures, early; /* those needed to decide whether a record is sent come first */
-	__u64 when; /* bit n: guard value n opens the operation; 0: no guard */
+	/*
+	 * Bit n: guard value n opens the operation; 0: no guard. Of a note of an inner
+	 * operation: bit n: it holds for those of value n.
+	 */
+	__u64 when;
 	struct arg guard;
 	struct arg given; /* ARG_NONE, or a hit counts only where this is not 0 */
 	__u16 needs;	  /* an end: the slot plus 1 of a value without which it is a note */
@@ -149,7 +165,8 @@ struct op_config {
 	__u8 sequence; /* inline: each start ends the one before, as stages do */
 	__u8 shields;  /* while it is open, what is around it does not end */
 	__u8 prefix_length;
-	__u16 kept, pad; /* values, by slot, that those which follow have too */
+	__u16 kept; /* values, by slot, that those which follow have too */
+	__u8 detailed, pad; /* inline: notes tell details of it */
 	/*
 	 * Inline: bit n: one of value n that begins within JOIN_NS after the end of the
 	 * one before goes on with it.
@@ -207,14 +224,23 @@ struct entry {
 	__u64 start_ns, duration_ns, value;
 };
 
-/* Where a string lies in an event's data; length without its NUL. */
+/* Where a string lies in an event's data, or a name in a detail; length without its NUL. */
 struct span_string {
 	__u16 offset, length;
 };
 
+/* What notes tell of an inner operation: of the entry with the same start. */
+struct detail {
+	__u64 start_ns;
+	__u64 values[DETAIL_VALUES]; /* the first of the operation's slots */
+	struct span_string names[DETAIL_NAMES];
+	__u32 used, pad; /* bytes of text */
+	char text[2 * NAME_SIZE];
+};
+
 /*
  * A finished operation. The data behind it holds strings, then head and tail of the text,
- * then entries; used is where the next item goes.
+ * then entries, then details; used is where the next item goes.
  */
 struct event {
 	__u64 start_ns, end_ns;
@@ -225,7 +251,8 @@ struct event {
 	__u32 text_length; /* the true one, 0 if unknown */
 	__u16 head, tail;  /* bytes of text in data */
 	__u32 used;
-	__u8 command, before, pad[2]; /* guard values of this start and the one before, or 255 */
+	__u8 command, before; /* guard values of this start and the one before, or 255 */
+	__u8 details, pad;
 	__u32 rest_count[MAX_CLASSES];
 	__u64 rest_ns[MAX_CLASSES];
 	__u64 values[MAX_VALUES];

@@ -25,6 +25,7 @@
 #include "server.bpf.h"
 #include "attribute.bpf.h"
 #include "capture.bpf.h"
+#include "detail.bpf.h"
 #include "prefix.bpf.h"
 #include "emit.bpf.h"
 

@@ -44,6 +44,57 @@ type ProgramsCapture struct {
 	Pad    uint8
 }
 
+type ProgramsDetail struct {
+	_       structs.HostLayout
+	StartNs uint64
+	Values  [6]uint64
+	Names   [4]struct {
+		_      structs.HostLayout
+		Offset uint16
+		Length uint16
+	}
+	Used uint32
+	Pad  uint32
+	Text [320]int8
+}
+
+type ProgramsDetails struct {
+	_     structs.HostLayout
+	Frame struct {
+		_            structs.HostLayout
+		StartNs      uint64
+		Seq          uint32
+		ParentSeq    uint32
+		Op           uint16
+		IsInline     uint8
+		Level        uint8
+		Owner        uint8
+		Entries      uint8
+		Family       uint8
+		Shields      uint8
+		Tentative    uint8
+		Noted        uint8
+		Failed       uint8
+		Told         uint8
+		Status       uint32
+		Command      uint8
+		Before       uint8
+		StartUsed    uint16
+		StartStrings [6]struct {
+			_      structs.HostLayout
+			Offset uint16
+			Length uint16
+		}
+		_      [4]byte
+		Values [16]uint64
+	}
+	Of   uint64
+	Seq  uint32
+	Next uint32
+	Now  ProgramsDetail
+	Kept [4]ProgramsDetail
+}
+
 type ProgramsEntry struct {
 	_          structs.HostLayout
 	Op         uint16
@@ -73,7 +124,8 @@ type ProgramsEvent struct {
 	Used       uint32
 	Command    uint8
 	Before     uint8
-	Pad        [2]uint8
+	Details    uint8
+	Pad        uint8
 	RestCount  [8]uint32
 	RestNs     [8]uint64
 	Values     [16]uint64
@@ -119,7 +171,8 @@ type ProgramsOpConfig struct {
 	Shields      uint8
 	PrefixLength uint8
 	Kept         uint16
-	Pad          uint16
+	Detailed     uint8
+	Pad          uint8
 	Joins        uint64
 	Prefix       [24]int8
 	Keyed        uint8
@@ -169,8 +222,11 @@ type ProgramsThread struct {
 	Owner        uint8
 	Entries      uint8
 	Command      uint8
+	Detailed     uint8
+	_            [1]byte
 	Refused      uint16
 	RefusedInner uint16
+	_            [6]byte
 	Running      [4]struct {
 		_       structs.HostLayout
 		StartNs uint64
@@ -306,6 +362,7 @@ const (
 	ProgramsMapBuffers2        = "buffers2"
 	ProgramsMapBuffers3        = "buffers3"
 	ProgramsMapCounters        = "counters"
+	ProgramsMapDetails         = "details"
 	ProgramsMapEmptyHistogram  = "empty_histogram"
 	ProgramsMapEvents          = "events"
 	ProgramsMapExecs           = "execs"
@@ -390,6 +447,7 @@ type ProgramsMapSpecs struct {
 	Buffers2       *ebpf.MapSpec `ebpf:"buffers2"`
 	Buffers3       *ebpf.MapSpec `ebpf:"buffers3"`
 	Counters       *ebpf.MapSpec `ebpf:"counters"`
+	Details        *ebpf.MapSpec `ebpf:"details"`
 	EmptyHistogram *ebpf.MapSpec `ebpf:"empty_histogram"`
 	Events         *ebpf.MapSpec `ebpf:"events"`
 	Execs          *ebpf.MapSpec `ebpf:"execs"`
@@ -438,6 +496,7 @@ type ProgramsMaps struct {
 	Buffers2       *ebpf.Map `ebpf:"buffers2"`
 	Buffers3       *ebpf.Map `ebpf:"buffers3"`
 	Counters       *ebpf.Map `ebpf:"counters"`
+	Details        *ebpf.Map `ebpf:"details"`
 	EmptyHistogram *ebpf.Map `ebpf:"empty_histogram"`
 	Events         *ebpf.Map `ebpf:"events"`
 	Execs          *ebpf.Map `ebpf:"execs"`
@@ -457,6 +516,7 @@ func (m *ProgramsMaps) Close() error {
 		m.Buffers2,
 		m.Buffers3,
 		m.Counters,
+		m.Details,
 		m.EmptyHistogram,
 		m.Events,
 		m.Execs,

@@ -24,7 +24,8 @@ struct thread {
 	__u8 level;	/* open operations that send a record */
 	__u8 owner;	/* frames up to and with the innermost of those */
 	__u8 entries;
-	__u8 command; /* guard value of the last start, plus 1 */
+	__u8 command;  /* guard value of the last start, plus 1 */
+	__u8 detailed; /* there are details of entries */
 	__u16 refused;	     /* the operation that it did not open, plus 1 */
 	__u16 refused_inner; /* the same of an inner operation */
 	struct running running[MAX_LEVELS];
@@ -279,8 +280,10 @@ static __always_inline struct frame *push(struct thread *thread, __u16 op,
 	frame->parent_seq = thread->open_seq;
 	frame->level = thread->level;
 	frame->owner = thread->owner;
-	if (!thread->level)
+	if (!thread->level) {
 		thread->entries = 0;
+		thread->detailed = 0;
+	}
 	frame->entries = thread->entries;
 	__builtin_memset(frame->values, 0, sizeof(frame->values));
 	thread->depth = n + 1;
@@ -309,8 +312,10 @@ __noinline int reopen(struct thread *thread, struct frame *frame, __u16 kept)
 	for (int i = 0; i < MAX_VALUES; i++)
 		if (!(kept >> i & 1))
 			frame->values[i] = 0;
-	if (!thread->level)
+	if (!thread->level) {
 		thread->entries = 0;
+		thread->detailed = 0;
+	}
 	frame->entries = thread->entries;
 	thread->depth++;
 	thread->level++;

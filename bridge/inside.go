@@ -2,6 +2,12 @@
 
 package bridge
 
+import (
+	"math"
+
+	"github.com/spanbridge/spanbridge/bridge/sqltext"
+)
+
 // inside is what became known within one operation: what its entries and its
 // phases are made of. Its times are CLOCK_MONOTONIC in nanoseconds.
 type inside struct {
@@ -10,13 +16,14 @@ type inside struct {
 	op         *Operation
 	entries    []Entry
 	waits      []Wait
+	details    []Detail
 	names      map[string]map[uint64]string // of the process
 }
 
-// insideOf returns what is inside a record, whose entries it refers to. A
+// insideOf returns what is inside a record, whose entries and details it refers to. A
 // boundary that is not within the operation is none.
 func insideOf(r *Record, op *Operation, instance *Instance, t *told) inside {
-	in := inside{startNs: r.StartNs, op: op, entries: r.Entries, waits: r.Waits, names: instance.Names}
+	in := inside{startNs: r.StartNs, op: op, entries: r.Entries, details: r.Details, waits: r.Waits, names: instance.Names}
 	if r.StartNs < t.boundary && t.boundary < r.EndNs {
 		in.boundaryNs = t.boundary
 	}
@@ -88,9 +95,7 @@ func (a *Assembler) addEntry(in *inside, e *Entry, root *Span, at *levels) {
 	}
 	begin := len(a.attrs)
 	a.attrs = append(a.attrs, String(keyTier, op.Tier))
-	if len(op.Fields) > 0 && op.Fields[0].Attr != "" {
-		a.attrs = append(a.attrs, Int(op.Fields[0].Attr, int64(e.Value)))
-	}
+	a.describeEntry(e, in.detailOf(e), op)
 	a.finishChild(&s, begin)
 }
 
@@ -106,6 +111,47 @@ func (a *Assembler) addWait(in *inside, w *Wait, root *Span, at *levels) {
 	begin := len(a.attrs)
 	a.attrs = append(a.attrs, String(keyTier, tierKernel), String(keyTimeClass, w.Class.String()))
 	a.finishChild(&s, begin)
+}
+
+// detailOf returns what is told of an entry beside its value, or nil.
+func (in *inside) detailOf(e *Entry) *Detail {
+	for i := range in.details {
+		if in.details[i].StartNs == e.StartNs {
+			return &in.details[i]
+		}
+	}
+	return nil
+}
+
+// describeEntry appends the attributes of what an entry and its detail tell.
+func (a *Assembler) describeEntry(e *Entry, d *Detail, op *Operation) {
+	for i := range op.Fields {
+		switch f := &op.Fields[i]; {
+		case f.Type <= FieldInt && f.Slot == 0:
+			if f.Attr != "" {
+				a.attrs = append(a.attrs, Int(f.Attr, int64(e.Value)))
+			}
+		case d != nil && f.Attr != "" && !f.Role.private():
+			a.addDetail(f, d)
+		}
+	}
+	if d != nil {
+		a.addLock(op, d)
+	}
+}
+
+// addDetail appends an attribute of what notes told of an inner operation.
+func (a *Assembler) addDetail(f *Field, d *Detail) {
+	if f.Type == FieldString {
+		a.name = sqltext.ValidUTF8(a.name[:0], d.Names[f.Slot])
+		if len(a.name) > 0 || !f.OmitZero {
+			a.attrs = append(a.attrs, String(f.Attr, a.names.text(a.name)))
+		}
+		return
+	}
+	if v := d.Values[f.Slot]; v != math.MaxUint64 && (v != 0 || !f.OmitZero) {
+		a.attrs = append(a.attrs, Int(f.Attr, int64(v)))
+	}
 }
 
 // addPhases makes the spans of the two phases and returns their ids, which are

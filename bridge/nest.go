@@ -22,7 +22,7 @@ type heldSpan struct {
 	seq       uint32
 	parentSeq uint32
 	tgid      uint32
-	inside    inside // owns its entries as well
+	inside    inside // owns its entries and details as well
 }
 
 func (a *Assembler) hold(r *Record, span Span, in inside) {
@@ -35,6 +35,7 @@ func (a *Assembler) hold(r *Record, span Span, in inside) {
 	}
 	in.entries = append([]Entry(nil), in.entries...)
 	in.waits = append([]Wait(nil), in.waits...)
+	in.details = cloneDetails(in.details)
 	a.nest.byThread[r.TID] = append(a.nest.byThread[r.TID], heldSpan{
 		span: span, seq: r.Seq, parentSeq: r.ParentSeq, tgid: r.TGID, inside: in,
 	})

@@ -19,6 +19,7 @@ const (
 	FieldString
 	FieldAddress   // a string of 4 or 16 bytes: an IP address
 	FieldArguments // strings one behind the other, each with a NUL
+	FieldKey       // the key of a metadata lock, a string of a detail
 )
 
 // text reports whether the value is one of [Record.Strings].
@@ -49,6 +50,9 @@ const (
 	RoleContext          // a string: a W3C traceparent that came beside the text
 	RoleBoundary         // CLOCK_MONOTONIC in nanoseconds: where the first of Operation.Phases ends and the second begins
 	RoleCurrent          // zero: the text is from when the statement was prepared, and so is a context in it
+	RoleLock             // a string: the server's words for what an inner operation waits for
+	RoleObject           // the key of that lock
+	RoleTable            // a string: InnoDB's name of the table in which it waits for a lock
 	RoleSQLState         // a string, or an integer as PostgreSQL packs it: the SQLSTATE of a failure
 )
 
@@ -57,7 +61,7 @@ type Field struct {
 	Name string // the capture's name in the profile
 	Attr string // attribute key; empty: no attribute
 	Type FieldType
-	Slot int // index into Record.Values or Record.Strings
+	Slot int // index into Record.Values or Record.Strings, or into those of a Detail
 	Role Role
 	// OmitZero leaves the attribute out when the value is 0 or "".
 	OmitZero bool

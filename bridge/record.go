@@ -11,6 +11,9 @@ const (
 	MaxEntries = 64 // inner operations that ride inside a record
 	MaxWaits   = 16 // longer waits that are told one by one
 	MaxClasses = 8  // classes into which further inner operations are summed
+
+	DetailValues = 6 // integers of a detail
+	DetailNames  = 4 // names of a detail
 )
 
 // RecordFlags are marks that the kernel side sets on a record.
@@ -42,9 +45,18 @@ type Entry struct {
 	Value      uint64 // the operation's first integer capture
 }
 
+// Detail is what became known of an inner operation beside its entry.
+type Detail struct {
+	StartNs uint64 // of the entry; others may have details that no entry of the record has
+	// Values and Names are the operation's captures by slot: the first integer is
+	// the entry's Value, and is not here. A value of -1 says that there were several.
+	Values [DetailValues]uint64
+	Names  [DetailNames][]byte
+}
+
 // Record is one finished operation as a source yields it.
 //
-// Strings, Text and Tail are views into the source's buffer: they are valid
+// Strings, Text, Tail and the names of Details are views into the source's buffer: they are valid
 // until the next call of [Source.Next].
 type Record struct {
 	Op         uint16 // index into the operation table
@@ -62,6 +74,7 @@ type Record struct {
 	Tail       []byte // its last bytes, when it is longer than the head
 	TextLength uint64 // its true length in bytes, 0 when the probe does not tell
 	Entries    []Entry
+	Details    []Detail           // of some of the entries
 	RestNs     [MaxClasses]uint64 // time of inner operations beyond MaxEntries, by class
 	RestCount  [MaxClasses]uint32
 	Times      Times

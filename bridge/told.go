@@ -48,7 +48,7 @@ func (a *Assembler) listen(r *Record, op *Operation, instance *Instance) (t told
 // message quotes data, and the others serve other parts of a span.
 func (role Role) private() bool {
 	switch role {
-	case RoleMessage, RoleContext, RoleBoundary, RoleCurrent, RoleSQLState:
+	case RoleMessage, RoleContext, RoleBoundary, RoleCurrent, RoleSQLState, RoleLock, RoleObject, RoleTable:
 		return true
 	}
 	return false

@@ -128,6 +128,7 @@ func (s *Session) opConfig(profile *catalog.Profile, op *catalog.Operation, tier
 			class, _ := bridge.ParseTimeClass(name)
 			c.Told[value] = uint8(class) + 1
 		}
+		c.Detailed = bit(len(tier.Note) > 0)
 	}
 	c.Recursive, c.Follows = bit(op.Recurses(tier)), bit(tier.Follows)
 	c.Sequence, c.Shields = bit(op.Sequence), bit(op.Shields)

@@ -33,6 +33,8 @@ const (
 	captureTime
 	captureAttribute
 	captureBytes
+	captureName
+	captureKey
 )
 
 // Flags of record.h.
@@ -41,6 +43,8 @@ const (
 	captureFirst  = 2
 	captureEnd    = 4
 	captureErrno  = 8
+	captureSole   = 16
+	captureSame   = 32
 )
 
 const (
@@ -68,8 +72,10 @@ const (
 type place struct {
 	roles *catalog.Roles
 	slots catalog.Slots
-	leads *leads
-	arg   locate
+	// detail says that captures go into details of an inner operation.
+	detail bool
+	leads  *leads
+	arg    locate
 	// variable finds a variable of the program at this site.
 	variable func(name string) (bpf.ProgramsArg, error)
 	// static finds an address of the program's data at this site.
@@ -101,6 +107,9 @@ func siteSpec(probe *catalog.Probe, p *place) (bpf.ProgramsSpec, error) {
 		if probe.When.Type == catalog.TypeBool {
 			spec.Flags |= specTruth
 		}
+	}
+	if len(probe.Of) > 0 {
+		spec.When = catalog.Mask(probe.Of)
 	}
 	if probe.Given != "" {
 		variable, err := p.variable(probe.Given)
@@ -201,6 +210,15 @@ func (p *place) capture(probe *catalog.Probe, c *catalog.Capture) (bpf.ProgramsC
 		}
 		out.Needs = uint8(p.slots.Value(c.If)) + 1
 	}
+	if c.Sole {
+		out.Flags |= captureSole
+	}
+	if c.Same != "" {
+		out.Flags |= captureSame
+		if out.Length, _, err = p.path(probe, c.Same); err != nil {
+			return out, err
+		}
+	}
 	if c.First {
 		out.Flags |= captureFirst
 	}
@@ -221,6 +239,10 @@ func (p *place) capture(probe *catalog.Probe, c *catalog.Capture) (bpf.ProgramsC
 		if out.Length, err = behind(arg, []int{comDataCount}, catalog.TypeU64); err != nil {
 			return out, err
 		}
+	case c.Type == catalog.TypeMDLKey:
+		out.Type, out.Slot, out.Arg = captureKey, uint8(p.slots.String(c.Name)), arg
+	case p.detail && c.Type == catalog.TypeString:
+		out.Type, out.Slot, out.Arg = captureName, uint8(p.slots.String(c.Name)), arg
 	case c.Type == catalog.TypeString:
 		out.Type, out.Slot, out.Max = captureString, uint8(p.slots.String(c.Name)), uint16(c.Max)
 		out.Arg = arg

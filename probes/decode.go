@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	eventSize = int(unsafe.Sizeof(bpf.ProgramsEvent{}))
-	entrySize = int(unsafe.Sizeof(bpf.ProgramsEntry{}))
+	eventSize  = int(unsafe.Sizeof(bpf.ProgramsEvent{}))
+	entrySize  = int(unsafe.Sizeof(bpf.ProgramsEntry{}))
+	detailSize = int(unsafe.Sizeof(bpf.ProgramsDetail{}))
 	// idle is how long Next waits for a record; producers wake it earlier
 	// when a lot has come.
 	idle = 100 * time.Millisecond
@@ -65,7 +66,7 @@ func decodeRecord(b []byte, r *bridge.Record) error {
 		Op: e.Op, Flags: bridge.RecordFlags(e.Flags), TGID: e.Tgid, TID: e.Tid,
 		StartNs: e.StartNs, EndNs: e.EndNs, Seq: e.Seq, ParentSeq: e.ParentSeq, Command: e.Command, Before: e.Before,
 		Values: e.Values, TextLength: uint64(e.TextLength), RestNs: e.RestNs, RestCount: e.RestCount,
-		Entries: r.Entries[:0], Waits: r.Waits[:0], Unlisted: e.Unlisted, Times: bridge.Times{
+		Entries: r.Entries[:0], Details: r.Details[:0], Waits: r.Waits[:0], Unlisted: e.Unlisted, Times: bridge.Times{
 			Ns: e.Times.Ns, MinorFaults: e.Times.MinorFaults, MajorFaults: e.Times.MajorFaults,
 			Voluntary: e.Times.Voluntary, Involuntary: e.Times.Involuntary,
 		},
@@ -82,21 +83,49 @@ func decodeRecord(b []byte, r *bridge.Record) error {
 		return errors.New("decode record: text lies outside")
 	}
 	r.Text, r.Tail = data[from:from+head], data[from+head:from+head+tail]
+	if int(e.Used) > len(data) {
+		return errors.New("decode record: it lacks a part")
+	}
+	data, err := decodeDetails(data[:e.Used], int(e.Details), r)
+	if err != nil {
+		return err
+	}
 	return decodeEntries(data, e, r)
 }
 
-// decodeEntries reads the inner operations and behind them the waits, which are
-// the last thing in data.
-func decodeEntries(data []byte, e *bpf.ProgramsEvent, r *bridge.Record) error {
-	used, entries, waits := int(e.Used), int(e.Entries), int(e.Waits)
-	n := entries + waits
-	if n == 0 {
-		return nil
+// decodeDetails reads the details of inner operations, which are the last thing in
+// data, and returns what is before them.
+func decodeDetails(data []byte, n int, r *bridge.Record) ([]byte, error) {
+	first := len(data) - n*detailSize
+	if first < 0 {
+		return nil, errors.New("decode record: details lie outside")
 	}
-	if used > len(data) || n > bridge.MaxEntries || n*entrySize > used {
+	for at := first; at < len(data); at += detailSize {
+		var d bpf.ProgramsDetail
+		copy(unsafe.Slice((*byte)(unsafe.Pointer(&d)), detailSize), data[at:])
+		detail := bridge.Detail{StartNs: d.StartNs, Values: d.Values}
+		text := data[at+int(unsafe.Offsetof(d.Text)) : at+detailSize]
+		for i, name := range d.Names {
+			from, to := int(name.Offset), int(name.Offset)+int(name.Length)
+			if to > len(text) {
+				return nil, errors.New("decode record: a name lies outside")
+			}
+			detail.Names[i] = text[from:to]
+		}
+		r.Details = append(r.Details, detail)
+	}
+	return data[:first], nil
+}
+
+// decodeEntries reads the inner operations and behind them the waits, which come
+// before that.
+func decodeEntries(data []byte, e *bpf.ProgramsEvent, r *bridge.Record) error {
+	entries, waits := int(e.Entries), int(e.Waits)
+	n := entries + waits
+	if n > bridge.MaxEntries || n*entrySize > len(data) {
 		return errors.New("decode record: entries lie outside")
 	}
-	at := used - n*entrySize
+	at := len(data) - n*entrySize
 	next := func() (e bpf.ProgramsEntry) {
 		copy(unsafe.Slice((*byte)(unsafe.Pointer(&e)), entrySize), data[at:])
 		at += entrySize

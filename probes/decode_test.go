@@ -49,6 +49,43 @@ func TestDecodeRecord(t *testing.T) {
 	}
 }
 
+func TestDecodeDetails(t *testing.T) {
+	d := bpf.ProgramsDetail{StartNs: 12, Values: [6]uint64{0, 5}, Used: 8}
+	for i, c := range "lockitem" {
+		d.Text[i] = int8(c)
+	}
+	d.Names[0].Length = 4
+	d.Names[2].Offset, d.Names[2].Length = 4, 4
+	raw := rawRecord(bpf.ProgramsEvent{}, "shop", bpf.ProgramsEntry{Op: 2, Depth: 1, StartNs: 12})
+	withDetail := func(d bpf.ProgramsDetail) []byte {
+		b := append([]byte(nil), raw...)
+		e := (*bpf.ProgramsEvent)(unsafe.Pointer(unsafe.SliceData(b)))
+		e.Details, e.Used = 1, e.Used+uint32(detailSize)
+		return append(b, unsafe.Slice((*byte)(unsafe.Pointer(&d)), detailSize)...)
+	}
+	var r bridge.Record
+	if err := decodeRecord(withDetail(d), &r); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Entries) != 1 || r.Entries[0].StartNs != 12 || len(r.Details) != 1 {
+		t.Fatalf("%d entries, %d details", len(r.Entries), len(r.Details))
+	}
+	got := r.Details[0]
+	if got.StartNs != 12 || got.Values[1] != 5 || string(got.Names[0]) != "lock" || string(got.Names[2]) != "item" || len(got.Names[1]) > 0 {
+		t.Errorf("got %+v", got)
+	}
+	d.Names[3].Offset = 320
+	d.Names[3].Length = 1
+	if decodeRecord(withDetail(d), &r) == nil {
+		t.Error("a name outside was accepted")
+	}
+	short := withDetail(d)
+	(*bpf.ProgramsEvent)(unsafe.Pointer(unsafe.SliceData(short))).Details = 200
+	if decodeRecord(short, &r) == nil {
+		t.Error("details outside were accepted")
+	}
+}
+
 func TestDecodeRefusesWhatLiesOutside(t *testing.T) {
 	for name, spoil := range map[string]func(*bpf.ProgramsEvent){
 		"text":    func(e *bpf.ProgramsEvent) { e.Head = 60000 },

@@ -79,6 +79,8 @@ func newField(name string, t catalog.Type, roles *catalog.Roles, s catalog.Slots
 		f.Type, f.Slot = bridge.FieldAddress, s.String(name)
 	case t == catalog.TypeArguments:
 		f.Type, f.Slot = bridge.FieldArguments, s.String(name)
+	case t == catalog.TypeMDLKey:
+		f.Type, f.Slot = bridge.FieldKey, s.String(name)
 	case t.Text():
 		f.Type, f.Slot = bridge.FieldString, s.String(name)
 	case t.Signed():
@@ -109,6 +111,12 @@ func fieldRole(name string, roles *catalog.Roles) bridge.Role {
 		return bridge.RoleContext
 	case roles.Boundary:
 		return bridge.RoleBoundary
+	case roles.Lock:
+		return bridge.RoleLock
+	case roles.Object:
+		return bridge.RoleObject
+	case roles.Table:
+		return bridge.RoleTable
 	case roles.Current:
 		return bridge.RoleCurrent
 	}

@@ -174,12 +174,18 @@ func (l *leads) decodeCall(way *catalog.Way, f accessor.Function) (*lead, error)
 		}
 		calls = calls.To(callee.Value)
 	}
-	chain, ok := calls.Argument(way.Argument)
+	chain, ok := calls.Argument(way.Argument, way.From)
 	if !ok || way.Address && len(chain.Offsets) == 0 {
 		return nil, errors.New("what it hands over is not known")
 	}
 	if way.Address && way.Take == 0 {
 		chain = placeOf(chain)
+	}
+	if way.Around {
+		if len(chain.Offsets) > 0 {
+			return nil, errors.New("what it hands over is no part of the structure")
+		}
+		chain.Add = -chain.Add
 	}
 	return &lead{chain: chain}, nil
 }

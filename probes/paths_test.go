@@ -78,6 +78,9 @@ var server = map[string]string{
 	"signed":   "48 63 47 10 c3",                                                          // movslq 0x10(%rdi),%rax
 	"narrow":   "0f b7 47 04 c3",                                                          // movzwl 4(%rdi),%eax
 	"loop":     "48 8b 07 eb fb c3",
+	"handover": "55 48 8d bf 90 03 00 00 e8 f3 ff ff ff 5d c3",    // f(p+0x390)
+	"loads":    "55 48 8b 7f 08 e8 f6 ff ff ff 5d c3",             // f([p+8])
+	"copy":     "55 48 8d 76 06 48 8d 7f 26 e8 f2 ff ff ff 5d c3", // f(p+0x26, q+6)
 }
 
 func follow(t *testing.T, paths string, name string) (*lead, error) {
@@ -122,6 +125,9 @@ func TestPathsLeadThroughTheFunctionsOfAProgram(t *testing.T) {
 		{"a member of a member", "  a: {of: session, getter: behind}\n  x: {of: a, getter: member}",
 			lead{chain: accessor.Chain{Offsets: []int32{0x62e0}, Add: 0xba, Size: 8}}},
 		{"only the address behind a load", "  x: {of: session, getter: behind, skip: 1}", lead{chain: accessor.Chain{Add: 0x1a, Size: 8}}},
+		{"the structure around a part", "  a: {of: session, in: handover, argument: 0, around: true}\n  x: {of: a, getter: id}",
+			lead{chain: chain(4, 0x25d0-0x390)}},
+		{"behind another argument", "  x: {of: session, in: copy, argument: 1, from: 1}", lead{chain: accessor.Chain{Add: 6, Size: 8}}},
 		{"a signed number", "  x: {of: session, getter: signed}", lead{chain: accessor.Chain{Offsets: []int32{0x10}, Size: 4, Signed: true}}},
 		{"the first way that decodes", "  x: [{of: session, getter: gone}, {of: session, getter: loop}, {of: session, getter: id}]",
 			lead{chain: chain(4, 0x25d0)}},
@@ -149,6 +155,8 @@ func TestPathsThatLeadNowhereSayWhy(t *testing.T) {
 		{"a variable that is not there", "  x: {of: session, in: fail, variable: gone, argument: 0}", "gone is not exported"},
 		{"a constant that is not stored", "  x: {of: session, setter: fail, constant: true}", "fail: it does not store one constant"},
 		{"a comparison with more than one number", "  x: {of: session, predicate: beyond}", "beyond: its comparison is not with one number"},
+		{"what is behind another argument", "  x: {of: session, in: copy, argument: 1}", "copy: what it hands over is not known"},
+		{"the structure around no part of it", "  x: {of: session, in: loads, argument: 0, around: true}", "loads: what it hands over is no part"},
 		{"more loads than there are", "  x: {of: session, getter: id, take: 2}", "id: it loads 1 times only"},
 		{"nothing that is left", "  x: {of: session, getter: id, skip: 1}", "id: it loads 1 times only"},
 		{"more loads than the kernel side follows", "  a: {of: session, getter: deep}\n  x: {of: a, getter: id}", "the path is too long"},

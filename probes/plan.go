@@ -182,6 +182,10 @@ func (t *tierPlan) allSites() ([]site, error) {
 				continue
 			}
 			sites, err := t.probe(probe)
+			if err != nil && probe.Optional && group.flags&specNote != 0 {
+				t.doWithout(probe, err)
+				continue
+			}
 			if err != nil {
 				return nil, err
 			}
@@ -203,6 +207,13 @@ func (t *tierPlan) allSites() ([]site, error) {
 		}
 	}
 	return all, nil
+}
+
+// doWithout enters why what is captured at a note cannot be had.
+func (t *tierPlan) doWithout(note *catalog.Probe, why error) {
+	for _, c := range note.Captures {
+		t.missing[c.Name] = why.Error()
+	}
 }
 
 // probe takes the first alternative of a probe that exists.
@@ -312,7 +323,7 @@ func (t *tierPlan) place(file *binary, address uint64, args locate) *place {
 		file.leads[t.profile] = newLeads(file, t.profile.Paths)
 	}
 	return &place{
-		roles: &t.op.Roles, slots: t.tier.Slots(), leads: file.leads[t.profile], arg: args, missing: t.missing, had: t.had,
+		roles: &t.op.Roles, slots: t.tier.Slots(), detail: t.op.Inline(), leads: file.leads[t.profile], arg: args, missing: t.missing, had: t.had,
 		variable: func(name string) (bpf.ProgramsArg, error) { return file.variableAt(name, address) },
 		static:   func(to uint64) bpf.ProgramsArg { return file.staticAt(to, address) },
 	}

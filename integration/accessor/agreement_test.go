@@ -135,7 +135,7 @@ func TestRowsOfMariaDBLieSideBySide(t *testing.T) {
 	agree(t, "10.11", old.set(sent, 1), old.added("_ZN3THD18inc_sent_row_countEy", 1))
 
 	b := openBinary(t, "mariadb-11.8")
-	examined, ok := b.calls("_ZN3THD28ps_report_examined_row_countEv").Argument(1)
+	examined, ok := b.calls("_ZN3THD28ps_report_examined_row_countEv").Argument(1, 0)
 	if !ok {
 		t.Fatal("what THD::ps_report_examined_row_count reports is not known")
 	}
@@ -156,5 +156,38 @@ func TestWhatIsNoAccessorOfRealServersIsRefused(t *testing.T) {
 				t.Logf("%s: %v", f, err)
 			}
 		}
+	}
+}
+
+// The parts of locks that are waited for, each by two functions.
+func TestFunctionsOfLocksAgree(t *testing.T) {
+	for _, server := range []string{"mysql-9.7", "mariadb-10.11", "mariadb-11.8"} {
+		t.Run(server, func(t *testing.T) {
+			b := openBinary(t, server)
+			handed := func(in, call string, n, from int) accessor.Chain {
+				calls := b.calls(in)
+				if call != "" {
+					calls = calls.To(b.address(call))
+				}
+				chain, ok := calls.Argument(n, from)
+				if !ok {
+					t.Fatalf("what %s hands over to %q is not known", in, call)
+				}
+				return chain
+			}
+			const lockGraph = "_ZN8MDL_lock14visit_subgraphEP10MDL_ticketP26MDL_wait_for_graph_visitor"
+			ticket := handed("_ZN11MDL_context14visit_subgraphEP26MDL_wait_for_graph_visitor", lockGraph, 1, 0)
+			agree(t, "the lock of the ticket for which a context waits", joined(ticket, b.result("_ZNK10MDL_ticket7get_keyEv", 0)),
+				handed("_ZN11MDL_context14visit_subgraphEP26MDL_wait_for_graph_visitor", lockGraph, 0, 0))
+			if server != "mysql-9.7" {
+				return
+			}
+			index := b.result("_Z18lock_rec_get_indexPK9ib_lock_t", 0)
+			if name := b.result("_Z23lock_rec_get_index_namePK9ib_lock_t", 0); len(name.Offsets) != 2 || name.Offsets[0] != index.Offsets[0] {
+				t.Errorf("the index is %s, and its name %s", text(index), text(name))
+			}
+			agree(t, "the table's name", handed("_Z23dict_stats_rename_indexPK12dict_table_tPKcS3_", "_Z12dict_fs2utf8PKcPcmS1_m", 0, 0),
+				handed("_ZN3ddl10drop_tableEP5trx_tP12dict_table_t", "_Z24row_drop_table_for_mysqlPKcP5trx_tbP12dict_table_t", 0, 1))
+		})
 	}
 }

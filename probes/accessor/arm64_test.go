@@ -100,7 +100,7 @@ func TestComparisonsAndCallsOfARM64AreDecoded(t *testing.T) {
 	// THD::ps_report_examined_row_count of MariaDB 11.8.
 	calls, err := DecodeCalls(elf.EM_AARCH64, assembled(t, `5f2403d5 01785ef9 610000b4 00d45ef9 400000b5 c0035fd6
 		628700b0 420444f9 420040f9 424441f9 f00302aa 00021fd6`), testAddress)
-	if got, ok := calls.Argument(1); err != nil || !ok || !got.equal(load(8, 0x3cf0)) {
+	if got, ok := calls.Argument(1, 0); err != nil || !ok || !got.equal(load(8, 0x3cf0)) {
 		t.Errorf("%v: argument 1 is %+v, %v", err, got, ok)
 	}
 }

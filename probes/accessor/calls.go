@@ -109,13 +109,14 @@ func (c Calls) Copied(arg uint8) (Chain, bool) {
 }
 
 // Argument gives what the calls are given for argument n, counted from 0, if
-// all calls agree and it is a field of the first argument's structure.
-func (c Calls) Argument(n int) (Chain, bool) {
+// all calls agree and it is a field of the structure that is the caller's own
+// argument number from.
+func (c Calls) Argument(n, from int) (Chain, bool) {
 	if n < 0 || len(c) == 0 || n >= len(c[0].Args) {
 		return Chain{}, false
 	}
 	first := c[0].Args[n]
-	if !first.Known || first.Arg != 0 {
+	if !first.Known || int(first.Arg) != from {
 		return Chain{}, false
 	}
 	for _, call := range c {

@@ -46,6 +46,11 @@ func TestGettersOfX86AreDecoded(t *testing.T) {
 			48 8d 05 01 00 00 00 c3 00`, Getter{Results: []Chain{load(8, 8)}, Empty: true}},
 		{"a test of a constant, whose other way is never taken", `31 c0 85 c0 75 05
 			48 8b 47 08 c3 e8 00 00 00 00`, Getter{Results: []Chain{load(8, 8)}}},
+		{"an assertion, which does not return: lock_rec_get_index_name", `f3 0f 1e fa 8b 47 50
+			25 f0 00 00 00 83 f8 20 75 0f ; cmp $0x20,%eax; jne to the push
+			48 8b 47 18 48 8b 40 10 c3 66 0f 1f 44 00 00
+			55 ba 63 16 00 00 48 89 e5 e8 00 00 00 00
+			66 90 0f 1f 00 f3 0f 1e fa`, Getter{Results: []Chain{load(8, 0x18, 0x10)}}},
 		{"four loads", `48 8b 07 48 8b 40 08 48 8b 40 10 48 8b 40 18 c3`, Getter{Results: []Chain{load(8, 0, 8, 16, 24)}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -15,4 +15,5 @@ const (
 	maxSlots      = 24   // values kept on the stack
 	maxStores     = 32   // stores on one way
 	maxArguments  = 8    // registers that pass arguments, on either machine
+	maxFillers    = 16   // instructions that do nothing, between functions
 )

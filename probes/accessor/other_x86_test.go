@@ -61,11 +61,14 @@ func TestCallsTellWhatTheyArePassed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, ok := calls.Argument(1); !ok || !got.equal(load(8, 0x3cd0)) {
+	if got, ok := calls.Argument(1, 0); !ok || !got.equal(load(8, 0x3cd0)) {
 		t.Errorf("argument 1 is %+v, %v", got, ok)
 	}
-	if got, ok := calls.Argument(2); ok {
+	if got, ok := calls.Argument(2, 0); ok {
 		t.Errorf("argument 2, which is the caller's own, is a field: %+v", got)
+	}
+	if got, ok := calls.Argument(2, 2); !ok || len(got.Offsets) != 0 || got.Add != 0 {
+		t.Errorf("argument 2, of the caller's own, is %+v, %v", got, ok)
 	}
 }
 
@@ -78,19 +81,19 @@ func TestAFunctionFindsItsStructureByAVariable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, ok := calls.Argument(0); !ok || !got.equal(address(0x98)) {
+	if got, ok := calls.Argument(0, 0); !ok || !got.equal(address(0x98)) {
 		t.Errorf("argument 0 is %+v, %v", got, ok)
 	}
-	if got, ok := calls.Argument(1); !ok || !got.equal(load(4, 0x118)) {
+	if got, ok := calls.Argument(1, 0); !ok || !got.equal(load(4, 0x118)) {
 		t.Errorf("argument 1 is %+v, %v", got, ok)
 	}
-	if got, ok := calls.Argument(2); ok {
+	if got, ok := calls.Argument(2, 0); ok {
 		t.Errorf("argument 2, which is behind another structure, is %+v", got)
 	}
 	if calls, err = DecodeCallsOf(elf.EM_X86_64, code, Function{Address: testAddress, Variable: variable + 8}); err != nil {
 		t.Fatal(err)
 	}
-	if got, ok := calls.Argument(0); ok {
+	if got, ok := calls.Argument(0, 0); ok {
 		t.Errorf("argument 0, which is behind another variable, is %+v", got)
 	}
 }
@@ -138,7 +141,7 @@ func TestACallThatIsPassedOneOfTwoValuesTellsNone(t *testing.T) {
 	if err != nil || len(calls) != 1 {
 		t.Fatalf("%d calls, %v", len(calls), err)
 	}
-	if got, ok := calls.Argument(0); ok {
+	if got, ok := calls.Argument(0, 0); ok {
 		t.Errorf("argument 0 is %+v", got)
 	}
 	if got := calls[0].Args[1]; !got.Known || got.Arg != 1 {

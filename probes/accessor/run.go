@@ -124,6 +124,9 @@ func (r *run) execute(s *state, inst instruction) bool {
 			r.finish(s, st)
 			return false
 		case opCall:
+			if !r.calls && r.isLast(s.pc) {
+				return false // a failed assertion: the way gives no value
+			}
 			if !r.calls {
 				r.stop(s, "a call: "+inst.text)
 				return false
@@ -139,6 +142,27 @@ func (r *run) execute(s *state, inst instruction) bool {
 	}
 	s.fell = true
 	return true
+}
+
+// isLast reports whether the instruction before pc is a function's last one: only
+// fillers come between it and the entry of another function. A call there does not
+// return.
+func (r *run) isLast(pc uint64) bool {
+	for range maxFillers {
+		code, err := r.code.At(pc, endOfInstructions)
+		if err != nil {
+			return false
+		}
+		inst, why := r.architecture.decode(code, pc)
+		if inst.landing {
+			return true
+		}
+		if why != "" || len(inst.steps) > 0 {
+			return false
+		}
+		pc += inst.length
+	}
+	return false
 }
 
 // finish ends a way at a return.

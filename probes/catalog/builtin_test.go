@@ -73,8 +73,8 @@ func outline(p *Profile) string {
 		p.Service, p.Match.Exports, p.Match.Lacks)
 	for _, path := range p.Paths {
 		for _, w := range path.Ways {
-			fmt.Fprintf(&b, "path %s of %s by %v %s%s%s%s%s variable=%s argument=%d constant=%v result=%d out=%v address=%v take=%d skip=%d\n", path.Name, w.Of,
-				w.functions(), w.Getter, w.Predicate, w.Setter, w.Call, w.In, w.Variable, w.Argument, w.Constant, w.Result, w.Out, w.Address, w.Take, w.Skip)
+			fmt.Fprintf(&b, "path %s of %s by %v %s%s%s%s%s variable=%s argument=%d constant=%v result=%d out=%v address=%v take=%d skip=%d from=%d around=%v\n", path.Name, w.Of,
+				w.functions(), w.Getter, w.Predicate, w.Setter, w.Call, w.In, w.Variable, w.Argument, w.Constant, w.Result, w.Out, w.Address, w.Take, w.Skip, w.From, w.Around)
 		}
 	}
 	for _, op := range p.Operations {
@@ -107,6 +107,9 @@ func outline(p *Profile) string {
 
 func outlineProbe(b *strings.Builder, s site) {
 	fmt.Fprintf(b, "    %s %v detail=%s announces=%v last=%v after_note=%v", s.part, s.Addresses, s.Detail, s.Announces, s.Last, s.AfterNote)
+	if len(s.Of) > 0 {
+		fmt.Fprintf(b, " of=%v optional=%v", s.Of, s.Optional)
+	}
 	if s.When != nil {
 		fmt.Fprintf(b, " when arg%d:%s in %v", *s.When.Arg, s.When.Type, s.When.In)
 	}
@@ -130,6 +133,9 @@ func outlineProbe(b *strings.Builder, s site) {
 		}
 		if c.Equals != nil {
 			fmt.Fprintf(b, " equals=%d", *c.Equals)
+		}
+		if c.Same != "" || c.Sole {
+			fmt.Fprintf(b, " same=%s sole=%v", c.Same, c.Sole)
 		}
 		fmt.Fprintf(b, " max=%d offsets=%v when=%v if=%s first=%v needs=%s\n", c.Max, c.Offsets, c.When, c.If, c.First, c.Needs)
 	}

@@ -39,7 +39,7 @@ type Operation struct {
 	Description string `yaml:"description" form:"line"`
 	// The lowest level of detail at which the operation is attached; by default query.
 	Detail Detail `yaml:"detail" jsonschema:"enum=query,enum=phases,enum=stages"`
-	// Name of the operation in whose record this one rides. Such an inline operation captures integers only and carries the first of them.
+	// Name of the operation in whose record this one rides. Such an inline operation captures integers only, carries the first of them, and has what its notes tell.
 	Parent string `yaml:"parent" form:"parent"`
 	// Whether the operation may nest in itself, as statements of procedures do. A tier may differ.
 	Recursive bool `yaml:"recursive"`
@@ -145,6 +145,12 @@ type Roles struct {
 	Context string `yaml:"context" form:"role"`
 	// An integer that is 0 when the text, with the trace context in it, is from an earlier preparation; usually current.
 	Current string `yaml:"current" form:"role"`
+	// Of an operation with a parent: the server's words for what it waits for, a string; usually lock.
+	Lock string `yaml:"lock" form:"role"`
+	// Of an operation with a parent: the key of that lock, an mdl_key; usually object.
+	Object string `yaml:"object" form:"role"`
+	// Of an operation with a parent: InnoDB's name of the table in which it waits for a lock, a string; usually table.
+	Table string `yaml:"table" form:"role"`
 	// The time at which the first of the phases ends, u64; usually boundary.
 	Boundary string `yaml:"boundary" form:"role"`
 }

@@ -33,7 +33,7 @@ type Path struct {
 
 // Way is one way to a value: by exactly one of getter, predicate, setter, in
 // and element, which are functions of the server by their exact, mangled names.
-// Each but element has as its first argument what the way begins with.
+// Each but element has as its first argument what the way begins with, or says otherwise by from.
 type Way struct {
 	// At is the place in the profile.
 	At Where `yaml:"-"`
@@ -62,6 +62,10 @@ type Way struct {
 	Argument int `yaml:"argument" jsonschema:"minimum=0,maximum=5"`
 	// Of a setter: the field is the one in which it stores a constant, or to which it adds one; instead of argument.
 	Constant bool `yaml:"constant"`
+	// Of in: number of the function's own argument with which the way begins; by default the first, 0.
+	From int `yaml:"from" jsonschema:"minimum=0,maximum=5"`
+	// Of in: what is handed over is a part of the structure. The way begins at that part, and the value is the structure around it.
+	Around bool `yaml:"around"`
 	// Of a setter or a call: the value is the place of the field, such as that of an array inside the structure, not what it holds.
 	Address bool `yaml:"address"`
 	// Only the first so many loads of what the function does: where a structure is on the way to the field.

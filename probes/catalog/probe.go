@@ -2,7 +2,11 @@
 
 package catalog
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/spanbridge/spanbridge/bridge"
+)
 
 // Limits of a profile. Those of a record are [bridge.MaxValues] and
 // [bridge.MaxStrings].
@@ -16,6 +20,9 @@ const (
 	MaxWhen          = 63      // highest value of a set of a condition's values
 	MaxCondition     = 255     // highest value of a condition
 	MaxProbeCaptures = 16      // captures of a probe
+
+	MaxDetailValues = bridge.DetailValues
+	MaxDetailNames  = bridge.DetailNames
 
 	// DefaultStringBytes is the length of a string capture without max.
 	DefaultStringBytes = 64
@@ -50,15 +57,17 @@ type Probe struct {
 	Captures Captures `yaml:"capture"`
 	// Of a probe in the kernel: one or two fields by which an end finds its start; without it that is the thread.
 	Key []string `yaml:"key" jsonschema:"minItems=1,maxItems=2" form:"field"`
+	// Of a note of an operation with a parent: the values of that operation's first capture for which the note holds.
+	Of []int `yaml:"of" jsonschema:"minItems=1,maxItems=64,minimum=0,maximum=63"`
 	// An exported variable of the program: where it is 0, hits of this probe do not count.
 	Given string `yaml:"given" form:"symbol"`
 	// Of an end: an integer capture of the tier; while it is 0 the hit captures into the operation, which goes on.
 	If string `yaml:"if" form:"capture"`
-	// Of an end: it also comes where no operation was begun, and is not counted then.
+	// Of an end: it also comes where no operation was begun, and is not counted then. Of a note of an operation with a parent: a program without the function does without what is captured there.
 	Optional bool `yaml:"optional"`
 	// Of a start: the operation begins here, if an end follows; each hit before that begins it anew, with what notes have captured meanwhile. A hit that does not meet when lays it aside.
 	Tentative bool `yaml:"tentative"`
-	// Of a start, in a tier with follows: the operation begins here, if another start or an end follows.
+	// Of a start, in a tier with follows: the operation begins here, if another start or an end follows. Of a note of an operation with a parent: what notes have captured before is not of the one that follows.
 	Announces bool `yaml:"announces"`
 	// Of a note: an end with after_note ends the operation only once this one was hit.
 	Last bool `yaml:"last"`
@@ -207,8 +216,8 @@ type Capture struct {
 	Time bool `yaml:"time"`
 	// This number.
 	Constant *int `yaml:"constant"`
-	// Type of the value. A string ends at a NUL byte or at max; sql is the text of a statement, which ends at a NUL byte or after length; traceparent is the query attribute of that name in the COM_DATA that the value points to (MySQL from 8.0.23 on). At probes in the kernel: address is an IP address of 4 or 16 bytes, arguments are strings one behind the other, up to end.
-	Type Type `yaml:"type" jsonschema:"required,enum=u8,enum=u16,enum=u32,enum=u64,enum=i8,enum=i16,enum=i32,enum=i64,enum=string,enum=sql,enum=traceparent,enum=address,enum=arguments"`
+	// Type of the value. A string ends at a NUL byte or at max; sql is the text of a statement, which ends at a NUL byte or after length; traceparent is the query attribute of that name in the COM_DATA that the value points to (MySQL from 8.0.23 on). At probes in the kernel: address is an IP address of 4 or 16 bytes, arguments are strings one behind the other, up to end. mdl_key is a lock's key: a byte, the name of a database and one within, each ended by a NUL (m_ptr of class MDL_key, sql/mdl.h).
+	Type Type `yaml:"type" jsonschema:"required,enum=u8,enum=u16,enum=u32,enum=u64,enum=i8,enum=i16,enum=i32,enum=i64,enum=string,enum=sql,enum=traceparent,enum=address,enum=arguments,enum=mdl_key"`
 	// Longest string in bytes with its NUL, from 1 to 256; by default 64.
 	Max int `yaml:"max" jsonschema:"minimum=1,maximum=256"`
 	// Where the length of an sql capture in bytes is.
@@ -225,6 +234,10 @@ type Capture struct {
 	Equals *int `yaml:"equals" jsonschema:"minimum=0,maximum=65535"`
 	// Of an integer at a probe in the kernel: the error number that a negative one stands for, else 0.
 	Errno bool `yaml:"errno"`
+	// Of an integer at a note of an operation with a parent: 1 if this path leads to the same, else 0.
+	Same string `yaml:"same" form:"capture"`
+	// Of an integer at a note of an operation with a parent: no value once two hits have given different ones.
+	Sole bool `yaml:"sole"`
 	// Read only in programs that export this function or variable.
 	Needs string `yaml:"needs" form:"symbol"`
 }
@@ -272,11 +285,13 @@ const (
 	// TypeArguments are strings one behind the other, each with its NUL, as the
 	// arguments of a process are.
 	TypeArguments Type = "arguments"
+	// TypeMDLKey is the key of a metadata lock, of MySQL and MariaDB.
+	TypeMDLKey Type = "mdl_key"
 )
 
 // Text reports whether values of the type are strings of a record.
 func (t Type) Text() bool {
-	return t == TypeString || t == TypeTraceparent || t == TypeAddress || t == TypeArguments
+	return t == TypeString || t == TypeTraceparent || t == TypeAddress || t == TypeArguments || t == TypeMDLKey
 }
 
 // Bytes returns the size of an integer type, 0 for other types.

@@ -27,6 +27,9 @@ func (r *Roles) all() []role {
 		{"connection", &r.Connection, "connection", "an integer type", Type.Integer},
 		{"context", &r.Context, "context", "traceparent", func(t Type) bool { return t == TypeTraceparent }},
 		{"current", &r.Current, "current", "an integer type", Type.Integer},
+		{"lock", &r.Lock, "lock", "string", text},
+		{"object", &r.Object, "object", "mdl_key", func(t Type) bool { return t == TypeMDLKey }},
+		{"table", &r.Table, "table", "string", text},
 		{"boundary", &r.Boundary, "boundary", "u64", func(t Type) bool { return t == TypeU64 }},
 	}
 }
@@ -41,7 +44,8 @@ func (r *Roles) names(capture string) bool {
 func (o *Operation) setRoles() {
 	given := o.Roles
 	for _, r := range o.Roles.all() {
-		if o.Roles.At.has(r.key) || given.names(r.usual) || (r.key == "start" && o.Point()) {
+		if o.Roles.At.has(r.key) || given.names(r.usual) || (r.key == "start" && o.Point()) ||
+			(slices.Contains([]string{"lock", "object", "table"}, r.key) && !o.Inline()) {
 			continue
 		}
 		captures := o.capturesOf(r.usual)

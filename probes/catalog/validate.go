@@ -109,10 +109,8 @@ func (v *validator) parent(p *Profile, op *Operation) {
 	case !op.Detail.Includes(parent.Detail):
 		v.add(op.At.at("detail", "%s is coarser than the parent's, %s", op.Detail, parent.Detail))
 	}
-	for _, c := range op.captures() {
-		if c.Type != "" && !c.Type.Integer() {
-			v.add(c.At.at("type", "an operation with a parent captures integers only"))
-		}
+	for _, t := range op.Tiers {
+		v.details(t)
 	}
 }
 
@@ -225,8 +223,8 @@ func (v *validator) inlineAttribute(op *Operation, a *Attribute) {
 		return
 	}
 	for _, tier := range op.Tiers {
-		if i := tier.Slots().Value(a.Capture); i > 0 {
-			v.add(a.At.at("capture", "an operation with a parent carries only its first integer capture, in tier %s that is %s",
+		if i := tier.Slots().Value(a.Capture); i > 0 && !tier.noted(a.Capture) {
+			v.add(a.At.at("capture", "an operation with a parent carries only its first integer capture, in tier %s that is %s, and those of notes",
 				tier.Name, tier.Slots().Values[0].Name))
 			return
 		}

@@ -89,7 +89,7 @@ func (v *validator) typed(s site, c *Capture) {
 	if c.Length != nil {
 		v.length(s, c.Length)
 	}
-	if c.First && !c.Type.Integer() && c.Type != TypeString {
+	if c.First && !c.Type.Integer() && c.Type != TypeString && c.Type != TypeMDLKey {
 		v.add(c.At.at("first", "only of integers and strings is the first kept, not of %s", c.Type))
 	}
 	if !c.Type.Integer() {

@@ -60,6 +60,11 @@ func (v *validator) way(w *Way) {
 	if w.Take > 0 && w.Skip > 0 {
 		v.add(w.At.at("skip", "either take or skip"))
 	}
+	for _, key := range []string{"take", "skip", "address"} {
+		if w.Around && w.At.has(key) {
+			v.add(w.At.at(key, "the way leads to the structure around, where no field is loaded"))
+		}
+	}
 	if w.Take > 0 && w.Address {
 		v.add(w.At.at("address", "what take leads to is on the way to the field, not the field"))
 	}
@@ -73,6 +78,7 @@ func (v *validator) onlyWith(w *Way, kind string) {
 	}{
 		{"result", []string{"getter"}}, {"out", []string{"getter"}}, {"address", []string{"setter", "in"}},
 		{"argument", []string{"setter", "in"}}, {"constant", []string{"setter"}}, {"call", []string{"in"}}, {"variable", []string{"in"}},
+		{"from", []string{"in"}}, {"around", []string{"in"}},
 		{"take", []string{"getter", "predicate", "setter", "in"}}, {"skip", []string{"getter", "predicate", "setter", "in"}},
 	} {
 		if w.At.has(rule.key) && !slices.Contains(rule.kinds, kind) {

@@ -11,7 +11,7 @@ func (v *validator) probe(op *Operation, s site) {
 	if n := len(s.Captures); n > MaxProbeCaptures {
 		v.add(s.At.at("capture", "%d captures are too many for a probe, want at most %d", n, MaxProbeCaptures))
 	}
-	v.part(s)
+	v.part(op, s)
 	v.calls(s)
 	v.argNames(s)
 	v.kernelKeys(s)
@@ -32,7 +32,7 @@ func (v *validator) probe(op *Operation, s site) {
 }
 
 // part checks that a probe has the keys of what it is for.
-func (v *validator) part(s site) {
+func (v *validator) part(op *Operation, s site) {
 	if s.When != nil {
 		v.conditionSource(s)
 	}
@@ -42,7 +42,7 @@ func (v *validator) part(s site) {
 	if s.When != nil && s.part == partStart && !s.Kernel() && s.When.Base() != 0 && !v.broken(s.When.At.Path) {
 		v.add(s.When.At.at("in", "the values of a start are from 0 to %d", MaxWhen))
 	}
-	v.ending(s)
+	v.ending(op, s)
 	if s.part == partPoint && len(s.Captures) > 0 {
 		v.add(s.At.at("capture", "point operations are only counted: nothing is captured there"))
 	}
@@ -55,7 +55,7 @@ func (v *validator) part(s site) {
 	if s.part != partDone && s.AfterNote {
 		v.add(s.At.at("after_note", "only an end waits for a note"))
 	}
-	if s.Announces {
+	if s.Announces && !(s.part == partNote && op.Inline()) {
 		v.announcement(s)
 	}
 	if s.returns() && !s.Kernel() && (s.part == partStart || s.part == partPoint) {
@@ -64,9 +64,9 @@ func (v *validator) part(s site) {
 }
 
 // ending checks what says whether a hit begins or ends an operation.
-func (v *validator) ending(s site) {
+func (v *validator) ending(op *Operation, s site) {
 	for key, given := range map[string]bool{"if": s.If != "", "optional": s.Optional} {
-		if given && s.part != partDone {
+		if given && s.part != partDone && (key != "optional" || s.part != partNote || !op.Inline()) {
 			v.add(s.At.at(key, "only an end has it"))
 		}
 	}

@@ -50,6 +50,7 @@ func (v *validator) tier(op *Operation, t *Tier) {
 	}
 	for _, s := range t.sites() {
 		v.probe(op, s)
+		v.detailed(op, s)
 	}
 	v.notes(t)
 	v.limits(t)
