@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/spanbridge/spanbridge/compare"
+	"github.com/spanbridge/spanbridge/compare/logfile"
 )
 
 var update = flag.Bool("update", false, "write golden files anew")
@@ -131,7 +132,7 @@ func TestAStatementOfAnyLengthIsCut(t *testing.T) {
 	line := "2026-11-26T02:14:52.555578Z\t   11 Query\tselect 'a'"
 	more := strings.Repeat(",\n 'secret'", 1<<20)
 	l, err := compare.Collect(New(strings.NewReader(line+more+"\n"+line), tokyo), 10)
-	if err != nil || len(l.Statements) != 2 || !l.Statements[0].Cut || l.Statements[1].Cut || len(l.Statements[0].Text) > 3*MaxText {
+	if err != nil || len(l.Statements) != 2 || !l.Statements[0].Cut || l.Statements[1].Cut || len(l.Statements[0].Text) > 3*logfile.MaxText {
 		t.Fatalf("%v, %d statements", err, len(l.Statements))
 	}
 }

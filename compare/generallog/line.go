@@ -63,17 +63,3 @@ func isCommand(b []byte) bool {
 	}
 	return true
 }
-
-// isBanner is for the lines that a server begins a file with. Text may look like
-// the third one only if it also holds tabs or many spaces.
-func isBanner(line []byte) bool {
-	line = bytes.TrimRight(line, "\r")
-	return bytes.HasSuffix(line, []byte(". started with:")) && bytes.Contains(line, []byte(", Version: "))
-}
-
-// afterBanner is for its second and third line.
-func afterBanner(line []byte) bool {
-	const port = "tcp port: "
-	return len(line) >= len(port) && bytes.EqualFold(line[:len(port)], []byte(port)) ||
-		bytes.HasPrefix(line, []byte("Time")) && bytes.Contains(line, []byte("Command"))
-}

@@ -16,10 +16,6 @@ import (
 // reading began within a second.
 const WhyUndated = "logged before the first stamp that was read"
 
-// MaxText is how much of a statement is read, in bytes; of a longer one the
-// beginning.
-const MaxText = logfile.MaxLine
-
 // Reader is the account of a general log. It reads as it is asked, and
 // keeps no more than one entry.
 type Reader struct {
@@ -32,8 +28,7 @@ type Reader struct {
 	open    bool // an entry is read
 	now     compare.Statement
 	command command
-	text    []byte
-	whole   bool
+	text    logfile.Text
 	last    logfile.Stamp // of the log
 	dated   bool
 	undated uint64
@@ -75,15 +70,15 @@ func (r *Reader) line(line []byte, cut bool) {
 		return
 	}
 	switch {
-	case isBanner(line):
+	case logfile.IsBanner(line):
 		r.finish()
 		r.banner = 2
 		r.writer.executing = nil
 		r.nature.SkipsUnparsed = !bytes.Contains(line, []byte("MariaDB"))
-	case r.banner > 0 && afterBanner(line):
+	case r.banner > 0 && (logfile.IsPort(line) || logfile.IsColumns(line)):
 		r.banner--
 	case r.open:
-		r.keep(line, cut)
+		r.text.Add(line, cut)
 	default:
 		r.damaged++
 	}
@@ -103,26 +98,18 @@ func (r *Reader) begin(h *head, cut bool) {
 	if r.last.Second {
 		r.nature.Resolution = time.Second
 	}
-	r.open, r.whole, r.text = true, true, r.text[:0]
+	r.open = true
+	r.text.Reset()
 	r.now = compare.Statement{Connection: h.connection, Start: r.last.At, Ref: r.lines.Number()}
 	r.command = commandOf(h.command)
-	r.keep(h.argument, cut)
-}
-
-// keep adds a line to the text, of which no more than MaxText is kept.
-func (r *Reader) keep(line []byte, cut bool) {
-	if len(r.text)+len(line) >= MaxText {
-		line, cut = line[:max(0, min(len(line), MaxText-len(r.text)-1))], true
-	}
-	r.text = append(append(r.text, line...), '\n')
-	r.whole = r.whole && !cut
+	r.text.Add(h.argument, cut)
 }
 
 // finish yields the entry that is complete.
 func (r *Reader) finish() {
 	if r.open {
 		r.open = false
-		r.writer.write(r.now, r.command, bytes.TrimRight(r.text, "\r\n"), r.whole, !r.nature.SkipsUnparsed)
+		r.writer.write(r.now, r.command, bytes.TrimRight(r.text.Bytes, "\r\n"), r.text.Cut, !r.nature.SkipsUnparsed)
 	}
 }
 

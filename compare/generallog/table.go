@@ -53,8 +53,8 @@ func (t *Table) row() (err error) {
 	}
 	s.Start = int64(at)
 	s.User = t.writer.texts.Name(user)
-	kept := argument[:min(len(argument), MaxText)]
-	t.writer.write(s, commandOf(name), kept, len(kept) == len(argument), t.rows.MariaDB)
+	kept := argument[:min(len(argument), logfile.MaxText)]
+	t.writer.write(s, commandOf(name), kept, len(kept) < len(argument), t.rows.MariaDB)
 	return nil
 }
 

@@ -49,7 +49,7 @@ func (w *writer) next(s *compare.Statement) bool {
 
 // write makes one statement of an entry, or several where a packet of several is
 // logged as one.
-func (w *writer) write(s compare.Statement, c command, text []byte, whole, packets bool) {
+func (w *writer) write(s compare.Statement, c command, text []byte, cut, packets bool) {
 	w.waiting = w.waiting[:0]
 	if c == other || s.Connection == 0 { // the server's own
 		s.Kind = compare.Other
@@ -57,7 +57,7 @@ func (w *writer) write(s compare.Statement, c command, text []byte, whole, packe
 		return
 	}
 	s.Has |= compare.FieldsOf(compare.FieldText)
-	s.Cut = !whole
+	s.Cut = cut
 	s.Text = w.texts.Statement(text, s.Cut)
 	if c == execute {
 		s.Kind = compare.Execute

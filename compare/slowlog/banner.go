@@ -28,35 +28,12 @@ func (v *version) logsUnparsed() bool {
 	return v.maria || v.known && v.parts[0] == 5 && v.parts[1] < 7
 }
 
-const (
-	versionMark = ", Version: "
-	startedMark = "started with:"
-)
-
-// looksLikeBanner is for the first of three lines that a server begins a file
-// with, also where a crash has left it on the line of a statement:
-// "/usr/sbin/mysqld, Version: 9.7.4 (Debian). started with:".
-func looksLikeBanner(line []byte) bool {
-	return bytes.HasSuffix(bytes.TrimRight(line, "\r"), []byte(startedMark)) && bytes.Contains(line, []byte(versionMark))
-}
-
-// isPortLine is for the second: "Tcp port: 3306  Unix socket: /run/mysqld.sock".
-func isPortLine(line []byte) bool {
-	const port = "tcp port: "
-	return len(line) >= len(port) && bytes.EqualFold(line[:len(port)], []byte(port))
-}
-
-// columns is for the second and the third line: "Time  Id Command  Argument".
-func columns(line []byte) bool {
-	return isPortLine(line) || bytes.HasPrefix(line, []byte("Time ")) || bytes.HasPrefix(line, []byte("Time\t"))
-}
-
 // banner reads the first line, if it is one.
 func (v *version) banner(line []byte) bool {
-	if !looksLikeBanner(line) {
+	if !logfile.IsBanner(line) {
 		return false
 	}
-	_, rest, _ := bytes.Cut(line, []byte(versionMark))
+	_, rest, _ := bytes.Cut(line, []byte(logfile.VersionMark))
 	*v = version{known: true, maria: bytes.Contains(rest, []byte("MariaDB"))}
 	for i := range v.parts {
 		n := 0

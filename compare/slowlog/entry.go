@@ -59,7 +59,7 @@ func (e *entry) settle(startStamps bool) (known bool, resolution time.Duration) 
 const administrator = "# administrator command: "
 
 // setText takes the statement's text, without the semicolon that servers put behind it.
-func (r *Reader) setText(e *entry, text []byte, whole bool) {
+func (r *Reader) setText(e *entry, text []byte, cut bool) {
 	text = bytes.TrimRight(text, "\r\n")
 	text, closed := bytes.CutSuffix(text, []byte{';'})
 	if command, ok := bytes.CutPrefix(text, []byte(administrator)); ok {
@@ -76,7 +76,7 @@ func (r *Reader) setText(e *entry, text []byte, whole bool) {
 		e.Kind = compare.Inner
 	}
 	r.suppressed(e, text)
-	if e.Cut = !whole || !closed; e.Cut && whole {
+	if e.Cut = cut || !closed; e.Cut && !cut {
 		r.damage(1) // its end is missing
 	}
 	e.Has |= compare.FieldsOf(compare.FieldText)

@@ -6,6 +6,7 @@ import (
 	"bytes"
 
 	"github.com/spanbridge/spanbridge/compare"
+	"github.com/spanbridge/spanbridge/compare/logfile"
 )
 
 // line takes the next line of the log.
@@ -37,7 +38,7 @@ func (r *Reader) outsideLine(line []byte) {
 		r.state = inHead
 	case r.version.banner(line):
 		r.reopened()
-	case !columns(line):
+	case !logfile.IsPort(line) && !logfile.IsColumns(line):
 		r.damage(1)
 	}
 }
@@ -62,7 +63,8 @@ func (r *Reader) inHeadLine(line []byte) {
 	}
 	switch {
 	case e.measured && e.setLine(line):
-		r.state, r.text, r.whole = inText, r.text[:0], true
+		r.state = inText
+		r.text.Reset()
 	case r.headLine(e, line):
 	case e.warnings:
 		// A message that holds a line feed.
@@ -80,15 +82,15 @@ func (r *Reader) inHeadLine(line []byte) {
 
 func (r *Reader) inTextLine(line []byte, cut bool) {
 	if begins(line) && r.open(&r.next, line) {
-		r.mark = len(r.text)
+		r.mark = len(r.text.Bytes)
 		if r.state = maybeHead; r.next.measured { // log_short_format
 			r.commit()
 			return
 		}
-	} else if looksLikeBanner(line) {
-		r.mark, r.state = len(r.text), maybeBanner
+	} else if logfile.IsBanner(line) {
+		r.mark, r.state = len(r.text.Bytes), maybeBanner
 	}
-	r.keep(line, cut)
+	r.text.Add(line, cut)
 }
 
 // maybeHeadLine takes a line of what is a head if it goes on as one.
@@ -99,12 +101,12 @@ func (r *Reader) maybeHeadLine(line []byte, cut bool) {
 		r.commit()
 		return
 	case !headed && r.next.measured: // but its times cannot be read
-		r.finish(r.text[:r.mark])
+		r.finish(r.text.Bytes[:r.mark])
 		r.damage(1)
 		r.state = outside
 		return
-	case headed && len(r.text)-r.mark < maxHead:
-		r.keep(line, cut)
+	case headed && len(r.text.Bytes)-r.mark < maxHead:
+		r.text.Add(line, cut)
 		return
 	}
 	r.state = inText // it was text that looked like one
@@ -116,31 +118,22 @@ const maxHead = 4 << 10
 
 // commit ends the entry whose text ends where the next one's head begins.
 func (r *Reader) commit() {
-	r.finish(r.text[:r.mark])
+	r.finish(r.text.Bytes[:r.mark])
 	r.now, r.state = r.next, inHead
 }
 
 func (r *Reader) maybeBannerLine(line []byte, cut bool) {
-	if !isPortLine(line) {
+	if !logfile.IsPort(line) {
 		r.state = inText
 		r.inTextLine(line, cut)
 		return
 	}
-	text, banner := r.text[:r.mark], r.text[r.mark:]
+	text, banner := r.text.Bytes[:r.mark], r.text.Bytes[r.mark:]
 	if !bytes.HasSuffix(bytes.TrimRight(text, "\r\n"), []byte{';'}) {
-		text = r.text[:r.mark+max(0, bytes.Index(banner, []byte(versionMark)))] // they share a line
+		text = r.text.Bytes[:r.mark+max(0, bytes.Index(banner, []byte(logfile.VersionMark)))] // they share a line
 	}
 	r.finish(text)
 	r.version.banner(bytes.TrimRight(banner, "\n"))
 	r.reopened()
 	r.state = outside
-}
-
-// keep adds a line to the text, of which no more than MaxText is kept.
-func (r *Reader) keep(line []byte, cut bool) {
-	if len(r.text)+len(line) >= MaxText {
-		line, cut = line[:max(0, min(len(line), MaxText-len(r.text)-1))], true
-	}
-	r.text = append(append(r.text, line...), '\n')
-	r.whole = r.whole && !cut
 }

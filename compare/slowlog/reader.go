@@ -19,12 +19,7 @@ const (
 	WhySampled   = "sampled by log_slow_rate_limit"
 )
 
-const (
-	// MaxText is how much of a statement is read, in bytes; of a longer one the
-	// beginning.
-	MaxText   = logfile.MaxLine
-	maxLosses = 1000
-)
+const maxLosses = 1000
 
 // Options are what a log does not tell of itself.
 type Options struct {
@@ -57,9 +52,8 @@ type Reader struct {
 
 	state     state
 	now, next entry // whose head or text is read; what may come after
-	text      []byte
-	mark      int  // where in text next began
-	whole     bool // all of the text was kept
+	text      logfile.Text
+	mark      int // where in text next began
 	databases databases
 	version   version
 	parsesAll bool // the server also logs what it cannot parse
@@ -133,10 +127,10 @@ func (r *Reader) atEnd() {
 	case inHead:
 		r.damage(1)
 	case inText:
-		r.finish(r.text)
+		r.finish(r.text.Bytes)
 	case maybeHead, maybeBanner:
 		r.damage(1)
-		r.finish(r.text[:r.mark])
+		r.finish(r.text.Bytes[:r.mark])
 	}
 	r.state = outside
 }
@@ -150,7 +144,7 @@ func (r *Reader) finish(text []byte) {
 		return
 	}
 	r.database(e)
-	r.setText(e, text, r.whole)
+	r.setText(e, text, r.text.Cut)
 	r.learn(e, resolution)
 	r.complete, r.ready = e.Statement, true
 	r.recover(e)

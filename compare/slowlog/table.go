@@ -83,8 +83,8 @@ func (t *Table) text(s *compare.Statement, text []byte) {
 		"Binlog Dump GTID", "Daemon":
 		s.Kind = compare.Other
 	default:
-		s.Cut = len(text) > MaxText
-		s.Text = t.texts.Statement(text[:min(len(text), MaxText)], s.Cut)
+		s.Cut = len(text) > logfile.MaxText
+		s.Text = t.texts.Statement(text[:min(len(text), logfile.MaxText)], s.Cut)
 		return
 	}
 	s.Has &^= compare.FieldsOf(compare.FieldText)
