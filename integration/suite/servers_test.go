@@ -50,7 +50,8 @@ var options = map[string][]string{
 		"--local-infile=1", "--skip-name-resolve", "--log-bin=suite", "--performance-schema=ON",
 		"--performance-schema-events-statements-history-long-size=2000",
 	},
-	postgresqlDialect: {"-c", "deadlock_timeout=200ms"},
+	// The one that waits first is to find the deadlock, so the other has to wait by then.
+	postgresqlDialect: {"-c", "deadlock_timeout=800ms"},
 }
 
 // open starts the server of a tier, with what the suite needs in it.

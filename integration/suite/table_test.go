@@ -14,9 +14,11 @@ import (
 )
 
 func TestEachTierTellsOfEveryStatementWhatTheTableSays(t *testing.T) {
-	s, e := loadSuite(t), loadExpectations(t)
+	e := loadExpectations(t)
 	for _, tier := range e.Tiers {
 		t.Run(tier.Column, func(t *testing.T) {
+			t.Parallel() // they mostly wait, for locks
+			s := loadSuite(t)
 			setup := choose(s.Setup, tier.Dialect)
 			sc, clients, observer := open(t, tier, setup)
 			var sent []*statement
