@@ -5,24 +5,17 @@ package generallog
 import (
 	"bytes"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"testing/iotest"
 	"time"
 	"unicode/utf8"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/spanbridge/spanbridge/compare"
 	"github.com/spanbridge/spanbridge/compare/logfile"
+	"github.com/spanbridge/spanbridge/compare/logfile/logtest"
 )
-
-var update = flag.Bool("update", false, "write golden files anew")
 
 var kinds = map[compare.Kind]string{
 	compare.Query: "query", compare.Execute: "execute", compare.Inner: "inner", compare.Other: "other",
@@ -51,59 +44,20 @@ func render(l *compare.Listing, damaged uint64) []byte {
 func at(ns int64) string { return time.Unix(0, ns).UTC().Format("2006-01-02T15:04:05.000000") }
 
 func TestEveryFormTellsWhatItSays(t *testing.T) {
-	logs, err := filepath.Glob("testdata/*.log")
-	if err != nil || len(logs) < 4 {
-		t.Fatal(logs, err)
-	}
-	for _, name := range logs {
-		t.Run(filepath.Base(name), func(t *testing.T) {
-			raw, err := os.ReadFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			r := New(iotest.HalfReader(bytes.NewReader(raw)), tokyo)
-			l, err := compare.Collect(r, 1000)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := render(l, r.Damaged())
-			golden := strings.TrimSuffix(name, ".log") + ".golden"
-			if *update {
-				if err := os.WriteFile(golden, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), string(got)); diff != "" {
-				t.Error(diff)
-			}
-			if bytes.Contains(got, []byte("secret")) || bytes.Contains(got, []byte("47114")) {
-				t.Error("a literal is still there")
-			}
-		})
-	}
+	logtest.Golden(t, 4, func(t *testing.T, raw io.Reader) []byte {
+		r := New(raw, tokyo)
+		l, err := compare.Collect(r, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return render(l, r.Damaged())
+	})
 }
 
-// literal is one whatever comes before it, but a quoted name that is open.
-const literal = "9zq7literal"
-
 func FuzzReader(f *testing.F) {
-	logs, err := filepath.Glob("testdata/*.log")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, name := range logs {
-		raw, err := os.ReadFile(name)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(raw)
-	}
+	logtest.Seed(f)
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		raw = append(bytes.ReplaceAll(raw, []byte{'`'}, nil), " "+literal+"\n261126 12:14:36\t     5 Query\tselect a\n"...)
+		raw = append(bytes.ReplaceAll(raw, []byte{'`'}, nil), " "+logtest.Literal+"\n261126 12:14:36\t     5 Query\tselect a\n"...)
 		r := New(bytes.NewReader(raw), tokyo)
 		lines := uint64(bytes.Count(raw, []byte{'\n'}) + 1)
 		last := uint64(0)
@@ -118,7 +72,7 @@ func FuzzReader(f *testing.F) {
 				t.Fatalf("line %d after line %d of %d", s.Ref, last, lines)
 			}
 			last = s.Ref
-			if strings.Contains(s.Text, literal) || !utf8.ValidString(s.Text) {
+			if strings.Contains(s.Text, logtest.Literal) || !utf8.ValidString(s.Text) {
 				t.Fatalf("text %q", s.Text)
 			}
 		}

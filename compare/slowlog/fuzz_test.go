@@ -7,33 +7,20 @@ import (
 	"errors"
 	"io"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/spanbridge/spanbridge/compare"
+	"github.com/spanbridge/spanbridge/compare/logfile/logtest"
 )
 
-// literal is one whatever comes before it, but a quoted name that is open.
-const literal = "9zq7literal"
-
 func FuzzReader(f *testing.F) {
-	logs, err := filepath.Glob("testdata/*.log")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, name := range logs {
-		raw, err := os.ReadFile(name)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(raw)
-	}
+	logtest.Seed(f)
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		raw = bytes.ReplaceAll(raw, []byte{'`'}, nil)
-		raw = append(raw, " "+literal+";\n# Time: 2024-05-10T17:45:13.000000Z\n"...)
+		raw = append(raw, " "+logtest.Literal+";\n# Time: 2024-05-10T17:45:13.000000Z\n"...)
 		r := New(bytes.NewReader(raw), Options{})
 		lines := uint64(bytes.Count(raw, []byte{'\n'}) + 1)
 		last := uint64(0)
@@ -48,7 +35,7 @@ func FuzzReader(f *testing.F) {
 				t.Fatalf("line %d after line %d of %d", s.Ref, last, lines)
 			}
 			last = s.Ref
-			if strings.Contains(s.Text, literal) || !utf8.ValidString(s.Text+s.User+s.Database) {
+			if strings.Contains(s.Text, logtest.Literal) || !utf8.ValidString(s.Text+s.User+s.Database) {
 				t.Fatalf("text %q, user %q, database %q", s.Text, s.User, s.Database)
 			}
 		}
