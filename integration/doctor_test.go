@@ -220,13 +220,14 @@ func TestDoctorJudgesTheVersionsOfMariaDB(t *testing.T) {
 	boxed, err := servers.MariaDB118(t.Context())
 	start(t, boxed, err)
 	for _, s := range []*servers.Server{stock, boxed} {
-		// parse and execute are told by native probes only.
+		// Connections are told by native probes and by the plugin only. Parse and execute
+		// are, as operations, but there they are phases of a query.
 		r := doctor(t, 3, "--target", pidOf(s))
 		target := r.Targets[0]
 		if target.Profile != "mariadb" || target.Standing != "tested" || !strings.Contains(target.Version, "MariaDB") {
 			t.Errorf("profile %s, version %s, %s", target.Profile, target.Version, target.Standing)
 		}
-		if !slices.Contains(r.served(), "query") || !slices.Contains(r.unseen(), "parse") {
+		if !slices.Contains(r.served(), "query") || !slices.Contains(r.unseen(), "connect") || slices.Contains(r.unseen(), "parse") {
 			t.Errorf("served %v, not seen %v", r.served(), r.unseen())
 		}
 		for _, op := range target.Unseen {

@@ -163,12 +163,32 @@ func (s *scout) targetReport(o *observed) TargetReport {
 		}
 		t.Operations = append(t.Operations, operationReport(p))
 	}
+	t.Unseen = slices.DeleteFunc(t.Unseen, func(u UnseenReport) bool { return s.seenAsPhase(o.plans, u.Name) })
 	for _, op := range o.profile.Operations {
 		if !s.cfg.Detail.Includes(op.Detail) {
 			t.LeftOut = append(t.LeftOut, op.Name)
 		}
 	}
 	return t
+}
+
+// seenAsPhase reports whether an operation that no tier serves is told as a phase of
+// one that is served.
+func (s *scout) seenAsPhase(plans []*plan, name string) bool {
+	return slices.ContainsFunc(plans, func(p *plan) bool {
+		return p.tier != nil && slices.Contains(p.operation.Phases, name) && p.captures(p.operation.Roles.Boundary, s.cfg.Detail)
+	})
+}
+
+// captures reports whether the tier that serves reads the capture, with that much
+// detail.
+func (p *plan) captures(name string, detail catalog.Detail) bool {
+	if p.missing[name] != "" {
+		return false
+	}
+	return slices.ContainsFunc(p.tier.Probes(), func(probe *catalog.Probe) bool {
+		return detail.Includes(probe.Detail) && probe.Captures.Find(name) != nil
+	})
 }
 
 // listed returns a list that is not null in JSON.
