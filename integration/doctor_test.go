@@ -195,8 +195,15 @@ func TestDoctorNamesWhatAStrippedServerDoesNotExport(t *testing.T) {
 		t.Errorf("%s by %s", op.Name, op.Tier)
 	}
 	for _, op := range r.Targets[0].Operations {
-		if len(op.Missing) > 0 {
+		// Of a wait only what is locked, and by whom, is told by functions that 5.6 has
+		// not yet.
+		if len(op.Missing) > 0 != (op.Name == "wait") {
 			t.Errorf("%s misses %v", op.Name, op.Missing)
+		}
+		for _, m := range op.Missing {
+			if !strings.Contains(m.Reason, "is not exported") && !strings.Contains(m.Reason, "exports no function") {
+				t.Errorf("%s misses %s: %s", op.Name, m.Capture, m.Reason)
+			}
 		}
 	}
 	want := map[string]string{"stage": "start_stage_v1", "flush": "_Z29trx_commit_complete_for_mysqlP5trx_t", "read": "_Z13buf_read_pagemmm"}
