@@ -5,7 +5,6 @@ package probes
 import (
 	"errors"
 	"os"
-	"strings"
 
 	"github.com/spanbridge/spanbridge/bridge"
 	"github.com/spanbridge/spanbridge/probes/catalog"
@@ -137,6 +136,3 @@ func refusals(err error) (all []*refusedError) {
 	}
 	return all
 }
-
-// joinReasons puts reasons into one line.
-func joinReasons(reasons []string) string { return strings.Join(reasons, ", ") }

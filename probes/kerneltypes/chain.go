@@ -68,7 +68,6 @@ func among(names []string) string {
 // walker is on the way from a value to a field.
 type walker struct {
 	at    btf.Type // what is here
-	known string   // what was followed so far, for messages
 	chain Chain
 	// address: the value so far is the address of a structure, plus offset.
 	address bool
