@@ -105,20 +105,23 @@ static __always_inline void append_waits(const struct clock *clock, const struct
  * texts and entries have left room: they have but with the longest of texts and many
  * entries.
  */
-static __always_inline void append_details(const struct thread *thread, struct event *event)
+static __always_inline void append_details(struct event *event, const struct details *d)
 {
-	const struct details *d;
 	__u32 offset = event->used;
 
 	event->details = 0;
-	if (!thread->detailed || !event->entries)
-		return;
-	d = bpf_task_storage_get(&details, bpf_get_current_task_btf(), 0, 0);
-	if (!d || offset > DATA_SIZE - sizeof(d->kept) ||
+	if (!d || !event->entries || offset > DATA_SIZE - sizeof(d->kept) ||
 	    bpf_probe_read_kernel(data_of(event) + offset, sizeof(d->kept), d->kept))
 		return;
 	event->details = MAX_DETAILS;
 	event->used = offset + sizeof(d->kept);
+}
+
+static __always_inline const struct details *details_of(const struct thread *thread)
+{
+	if (!thread->detailed)
+		return 0;
+	return bpf_task_storage_get(&details, bpf_get_current_task_btf(), 0, 0);
 }
 
 __noinline int fill(struct event *event, const struct frame *frame, __u64 end_ns, __u16 flags)
@@ -196,7 +199,7 @@ static __always_inline void emit(struct hit *hit, __u64 end_ns, __u16 flags)
 	event->times = thread->clock.spent;
 	append_entries(thread, hit->frame, event);
 	append_waits(&thread->clock, hit->frame, event);
-	append_details(thread, event);
+	append_details(event, details_of(thread));
 	if (event->used > DATA_SIZE) {
 		count(event->op, COUNT_KERNEL_ERRORS);
 		return;

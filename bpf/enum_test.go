@@ -37,6 +37,7 @@ func TestRecordFlagsAreTheSameOnBothSides(t *testing.T) {
 		"Failed": int(bridge.FlagFailed), "TextCut": int(bridge.FlagTextCut), "TextFault": int(bridge.FlagTextFault),
 		"Fault": int(bridge.FlagFault), "NoText": int(bridge.FlagNoText), "HasText": int(bridge.FlagHasText),
 		"Unchosen": int(bridge.FlagUnchosen), "Timed": int(bridge.FlagTimed),
+		"Unfinished": int(bridge.FlagUnfinished),
 	}
 	if diff := cmp.Diff(want, enum(t, "event_flags", "EVENT_")); diff != "" {
 		t.Errorf("flags (-Go +C):\n%s", diff)

@@ -66,7 +66,7 @@ func Spec(s Settings) (*ebpf.CollectionSpec, error) {
 	}
 	size := uint32(unsafe.Sizeof(ProgramsEvent{})) + stringsSize + uint32(s.TextHead) + tailSize +
 		maxEntries*uint32(unsafe.Sizeof(ProgramsEntry{}))
-	for _, name := range []string{"buffers0", "buffers1", "buffers2", "buffers3"} {
+	for _, name := range []string{"buffers0", "buffers1", "buffers2", "buffers3", "unfinished"} {
 		setValueSize(spec.Maps[name], size)
 	}
 	setValueSize(spec.Maps["buffers"].InnerMap, size)

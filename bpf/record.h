@@ -197,6 +197,7 @@ enum event_flags {
 	EVENT_HAS_TEXT = 1 << 5,
 	EVENT_UNCHOSEN = 1 << 6,
 	EVENT_TIMED = 1 << 7, /* times is known */
+	EVENT_UNFINISHED = 1 << 8, /* it has not ended: also of an entry */
 };
 
 /* What a thread spends its time with; together they are all of it. */
@@ -239,8 +240,9 @@ struct detail {
 };
 
 /*
- * A finished operation. The data behind it holds strings, then head and tail of the text,
- * then entries, then details; used is where the next item goes.
+ * A finished operation, or with EVENT_UNFINISHED an open one. The data behind it holds
+ * strings, then head and tail of the text, then entries, then details; used is where the
+ * next item goes.
  */
 struct event {
 	__u64 start_ns, end_ns;
@@ -285,6 +287,7 @@ enum counter {
 	COUNT_UNWANTED,	      /* ends of what was not to be opened, or inside what shields: not dones */
 	COUNT_NOTES,
 	COUNT_UNTIMED, /* not known what its time was spent with */
+	COUNT_UNFINISHED, /* abandoned, and a record tells of it */
 	NUM_COUNTERS,
 };
 

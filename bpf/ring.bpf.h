@@ -33,10 +33,14 @@ static __always_inline __u64 wake_flags(__u32 size)
 	return (waiting ^ (waiting + size)) >> wake_shift ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
+static __always_inline long send(struct event *event, __u32 size)
+{
+	return bpf_ringbuf_output(&events, event, size, wake_flags(size));
+}
+
 static __always_inline void submit(struct event *event, __u32 data)
 {
-	__u32 size = sizeof(*event) + data;
-	long err = bpf_ringbuf_output(&events, event, size, wake_flags(size));
+	long err = send(event, sizeof(*event) + data);
 
 	if (!err)
 		count(event->op, COUNT_SUBMITTED);

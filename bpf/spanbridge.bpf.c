@@ -92,6 +92,7 @@ static __always_inline bool guard(const struct spec *spec, struct regs *regs, __
 #include "syscalls.bpf.h"
 #include "wait.bpf.h"
 #include "switch.bpf.h"
+#include "open.bpf.h"
 
 static __always_inline int on_point(struct pt_regs *ctx)
 {
@@ -166,47 +167,6 @@ SEC("raw_tp/sched_process_exec") int process_exec(void *ctx)
 		thread->tgid = 0;
 	}
 	bpf_ringbuf_output(&execs, &tgid, sizeof(tgid), 0);
-	return 0;
-}
-
-/* Open operations by operation, filled when user space reads the iterator. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, MAX_OPS);
-	__type(key, __u32);
-	__type(value, __u64);
-} open_operations SEC(".maps");
-
-SEC("iter/task") int count_open(struct bpf_iter__task *ctx)
-{
-	struct task_struct *task = ctx->task;
-	struct thread *thread;
-
-	if (!task)
-		return 0;
-	thread = bpf_task_storage_get(&threads, task, 0, 0);
-	if (!thread)
-		return 0;
-	for (int i = 0; i < MAX_LEVELS; i++) {
-		__u32 op = thread->running[i].op;
-		__u64 *n = bpf_map_lookup_elem(&open_operations, &op);
-
-		if (n && thread->running[i].active)
-			__sync_fetch_and_add(n, 1);
-	}
-	for (int i = 0; i < MAX_DEPTH; i++) {
-		__u32 op;
-		__u64 *n;
-
-		if (i >= thread->depth)
-			break;
-		if (thread->frames[i].tentative)
-			continue;
-		op = thread->frames[i].op;
-		n = bpf_map_lookup_elem(&open_operations, &op);
-		if (n)
-			__sync_fetch_and_add(n, 1);
-	}
 	return 0;
 }
 

@@ -190,7 +190,7 @@ type ProgramsOpConfig struct {
 
 type ProgramsOpCounters struct {
 	_ structs.HostLayout
-	N [20]uint64
+	N [21]uint64
 }
 
 type ProgramsSpec struct {
@@ -218,6 +218,7 @@ type ProgramsThread struct {
 	Over         uint32
 	_            [4]byte
 	OverOps      uint64
+	Taken        uint32
 	Level        uint8
 	Owner        uint8
 	Entries      uint8
@@ -226,7 +227,7 @@ type ProgramsThread struct {
 	_            [1]byte
 	Refused      uint16
 	RefusedInner uint16
-	_            [6]byte
+	_            [2]byte
 	Running      [4]struct {
 		_       structs.HostLayout
 		StartNs uint64
@@ -372,15 +373,18 @@ const (
 	ProgramsMapSites           = "sites"
 	ProgramsMapTargets         = "targets"
 	ProgramsMapThreads         = "threads"
+	ProgramsMapUnfinished      = "unfinished"
 	ProgramsProgCountOpen      = "count_open"
 	ProgramsProgDone           = "done"
 	ProgramsProgPoint          = "point"
 	ProgramsProgProcessExec    = "process_exec"
+	ProgramsProgReadOpen       = "read_open"
 	ProgramsProgStart          = "start"
 	ProgramsProgThreadExit     = "thread_exit"
 	ProgramsProgThreadSwitch   = "thread_switch"
 	ProgramsVarAttribution     = "attribution"
 	ProgramsVarEnumerations    = "enumerations"
+	ProgramsVarTaking          = "taking"
 	ProgramsVarTextHead        = "text_head"
 	ProgramsVarWaitThresholdNs = "wait_threshold_ns"
 	ProgramsVarWakeShift       = "wake_shift"
@@ -432,6 +436,7 @@ type ProgramsProgramSpecs struct {
 	Done         *ebpf.ProgramSpec `ebpf:"done"`
 	Point        *ebpf.ProgramSpec `ebpf:"point"`
 	ProcessExec  *ebpf.ProgramSpec `ebpf:"process_exec"`
+	ReadOpen     *ebpf.ProgramSpec `ebpf:"read_open"`
 	Start        *ebpf.ProgramSpec `ebpf:"start"`
 	ThreadExit   *ebpf.ProgramSpec `ebpf:"thread_exit"`
 	ThreadSwitch *ebpf.ProgramSpec `ebpf:"thread_switch"`
@@ -457,6 +462,7 @@ type ProgramsMapSpecs struct {
 	Sites          *ebpf.MapSpec `ebpf:"sites"`
 	Targets        *ebpf.MapSpec `ebpf:"targets"`
 	Threads        *ebpf.MapSpec `ebpf:"threads"`
+	Unfinished     *ebpf.MapSpec `ebpf:"unfinished"`
 }
 
 // ProgramsVariableSpecs contains global variables before they are loaded into the kernel.
@@ -465,6 +471,7 @@ type ProgramsMapSpecs struct {
 type ProgramsVariableSpecs struct {
 	Attribution     *ebpf.VariableSpec `ebpf:"attribution"`
 	Enumerations    *ebpf.VariableSpec `ebpf:"enumerations"`
+	Taking          *ebpf.VariableSpec `ebpf:"taking"`
 	TextHead        *ebpf.VariableSpec `ebpf:"text_head"`
 	WaitThresholdNs *ebpf.VariableSpec `ebpf:"wait_threshold_ns"`
 	WakeShift       *ebpf.VariableSpec `ebpf:"wake_shift"`
@@ -506,6 +513,7 @@ type ProgramsMaps struct {
 	Sites          *ebpf.Map `ebpf:"sites"`
 	Targets        *ebpf.Map `ebpf:"targets"`
 	Threads        *ebpf.Map `ebpf:"threads"`
+	Unfinished     *ebpf.Map `ebpf:"unfinished"`
 }
 
 func (m *ProgramsMaps) Close() error {
@@ -526,6 +534,7 @@ func (m *ProgramsMaps) Close() error {
 		m.Sites,
 		m.Targets,
 		m.Threads,
+		m.Unfinished,
 	)
 }
 
@@ -535,6 +544,7 @@ func (m *ProgramsMaps) Close() error {
 type ProgramsVariables struct {
 	Attribution     *ebpf.Variable `ebpf:"attribution"`
 	Enumerations    *ebpf.Variable `ebpf:"enumerations"`
+	Taking          *ebpf.Variable `ebpf:"taking"`
 	TextHead        *ebpf.Variable `ebpf:"text_head"`
 	WaitThresholdNs *ebpf.Variable `ebpf:"wait_threshold_ns"`
 	WakeShift       *ebpf.Variable `ebpf:"wake_shift"`
@@ -548,6 +558,7 @@ type ProgramsPrograms struct {
 	Done         *ebpf.Program `ebpf:"done"`
 	Point        *ebpf.Program `ebpf:"point"`
 	ProcessExec  *ebpf.Program `ebpf:"process_exec"`
+	ReadOpen     *ebpf.Program `ebpf:"read_open"`
 	Start        *ebpf.Program `ebpf:"start"`
 	ThreadExit   *ebpf.Program `ebpf:"thread_exit"`
 	ThreadSwitch *ebpf.Program `ebpf:"thread_switch"`
@@ -559,6 +570,7 @@ func (p *ProgramsPrograms) Close() error {
 		p.Done,
 		p.Point,
 		p.ProcessExec,
+		p.ReadOpen,
 		p.Start,
 		p.ThreadExit,
 		p.ThreadSwitch,

@@ -21,6 +21,7 @@ struct thread {
 	__u32 open_seq; /* of the innermost open operation that sends a record, or 0 */
 	__u32 over;	/* starts that found the stack full and still wait for their end */
 	__u64 over_ops; /* of which operations, modulo 64 */
+	__u32 taken;	/* who reads or sends what is open: the first one */
 	__u8 level;	/* open operations that send a record */
 	__u8 owner;	/* frames up to and with the innermost of those */
 	__u8 entries;
@@ -209,35 +210,6 @@ static __always_inline bool ends_overflow(struct thread *thread, __u16 op)
 	}
 	thread->over--;
 	return true;
-}
-
-/* Forgets all open operations: the thread, or the program that it ran, has ended. */
-__noinline int abandon(struct thread *thread)
-{
-	if (!thread)
-		return 0;
-	for (int i = 0; i < MAX_DEPTH; i++) {
-		if (i >= thread->depth)
-			break;
-		if (!thread->frames[i].tentative)
-			count(thread->frames[i].op, COUNT_ABANDONED);
-	}
-	for (int i = 0; i < MAX_LEVELS; i++) {
-		if (thread->running[i].active)
-			count(thread->running[i].op, COUNT_ABANDONED);
-		thread->running[i].active = 0;
-	}
-	thread->depth = 0;
-	thread->over = 0;
-	thread->level = 0;
-	thread->owner = 0;
-	thread->entries = 0;
-	thread->open_seq = 0;
-	thread->command = 0;
-	thread->refused = 0;
-	thread->refused_inner = 0;
-	thread->clock.told = 0;
-	return 0;
 }
 
 static __always_inline void begin_hit(struct thread *thread, struct pt_regs *ctx)

@@ -134,7 +134,11 @@ struct task_struct {
 	struct bpf_local_storage *bpf_storage;
 } __attribute__((preserve_access_index));
 
-struct bpf_iter_meta;
+struct seq_file;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
 
 struct bpf_iter__task {
 	struct bpf_iter_meta *meta;

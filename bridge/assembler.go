@@ -24,6 +24,7 @@ const (
 	keyUnread    = "spanbridge.query.unread"
 	keyRest      = "spanbridge.children.omitted"
 	keyStale     = "spanbridge.context.stale" // of a link
+	keyOpen      = "spanbridge.unfinished"
 
 	errorOther = "_OTHER" // error.type of a failure without a number
 )
@@ -212,6 +213,9 @@ func (a *Assembler) describe(span *Span, r *Record, op *Operation, instance *Ins
 	if span.Status == StatusError {
 		a.describeError(span, op, t)
 	}
+	if r.Flags&FlagUnfinished != 0 {
+		a.describeUnfinished(span)
+	}
 	a.attrs = append(a.attrs, instance.MetricAttrs...)
 	a.attrs = append(a.attrs, Int(keyThread, int64(r.TID)), String(keyTier, op.Tier))
 	a.describeTimes(r)
@@ -272,7 +276,7 @@ func (a *Assembler) addField(f *Field, r *Record) {
 		return
 	}
 	v := r.Values[f.Slot]
-	if v == 0 && f.OmitZero {
+	if v == 0 && (f.OmitZero || r.Flags&FlagUnfinished != 0) { // of what has not ended 0 may be unknown
 		return
 	}
 	if name, ok := f.Names[v]; ok {
@@ -284,7 +288,7 @@ func (a *Assembler) addField(f *Field, r *Record) {
 
 // offer keeps a sampled span as an example of its duration.
 func (a *Assembler) offer(r *Record, op *Operation, t *told, span *Span) {
-	if a.exemplars == nil || op.Metric == "" || span.Flags&FlagSampled == 0 {
+	if a.exemplars == nil || op.Metric == "" || span.Flags&FlagSampled == 0 || r.Flags&FlagUnfinished != 0 {
 		return
 	}
 	a.exemplars.Offer(Series{

@@ -38,7 +38,7 @@ func (a *Assembler) judge(r *Record, op *Operation, t *told, st *statement) (v v
 }
 
 // note keeps what a statement of the client sets its session's context to, and
-// returns it. A statement that is only prepared, or that fails, sets nothing.
+// returns it. A statement that is only prepared, fails or has not ended sets nothing.
 func (a *Assembler) note(r *Record, op *Operation, t *told) (c sqltext.Carrier, s sqltext.Setting) {
 	if t.hasConnection && contains(op.Resets, r.Before) {
 		a.connections.reset(t.connection)
@@ -51,7 +51,7 @@ func (a *Assembler) note(r *Record, op *Operation, t *told) (c sqltext.Carrier, 
 	default:
 		c, s = sqltext.FindSetting(r.Text, op.Dialect)
 	}
-	if s == sqltext.SettingNone || !t.hasConnection || r.Flags&FlagFailed != 0 {
+	if s == sqltext.SettingNone || !t.hasConnection || r.Flags&(FlagFailed|FlagUnfinished) != 0 {
 		return c, s
 	}
 	if s == sqltext.SettingContext {

@@ -48,6 +48,15 @@ func (a *Assembler) describeError(span *Span, op *Operation, t *told) {
 	a.attrs = append(a.attrs, String(keyStatus, code), String(keyErrorType, code))
 }
 
+// describeUnfinished says that an operation has not ended. It failed if it never
+// will: its thread ended first, as where a server is killed.
+func (a *Assembler) describeUnfinished(span *Span) {
+	a.attrs = append(a.attrs, Bool(keyOpen, true))
+	if span.Status == StatusError && span.StatusText == "" {
+		span.StatusText = "the serving thread ended first"
+	}
+}
+
 // numbersErrors reports whether the server's error numbers are captured.
 func (o *Operation) numbersErrors() bool {
 	for i := range o.Fields {

@@ -95,6 +95,9 @@ func (a *Assembler) addEntry(in *inside, e *Entry, root *Span, at *levels) {
 	}
 	begin := len(a.attrs)
 	a.attrs = append(a.attrs, String(keyTier, op.Tier))
+	if e.Flags&FlagUnfinished != 0 {
+		a.attrs = append(a.attrs, Bool(keyOpen, true))
+	}
 	a.describeEntry(e, in.detailOf(e), op)
 	a.finishChild(&s, begin)
 }

@@ -31,6 +31,7 @@ type OpCounts struct {
 	Unwanted      uint64 // ends of what was not to be opened, or of something inside: no dones
 	Notes         uint64 // hits that told something of an open operation
 	Untimed       uint64 // operations of which it is not known what their time was spent with
+	Unfinished    uint64 // records sent of operations that are abandoned or open
 }
 
 // Lost is how many finished operations were lost on the way to user space.
@@ -96,11 +97,11 @@ func (l *Ledger) Check() error {
 	var submitted uint64
 	for i := range l.Ops {
 		errs = append(errs, l.Ops[i].check(l.Names[i]))
-		submitted += l.Ops[i].Submitted
+		submitted += l.Ops[i].Submitted + l.Ops[i].Unfinished
 	}
 	r := &l.Records
 	if got := r.Received + r.DecodeErrors; submitted != got {
-		errs = append(errs, fmt.Errorf("submitted = received + decode_errors: %d is not %d", submitted, got))
+		errs = append(errs, fmt.Errorf("submitted + unfinished = received + decode_errors: %d is not %d", submitted, got))
 	}
 	if got := r.Assembled + r.Unsampled + r.Unknown + r.Noted; r.Received != got {
 		errs = append(errs, fmt.Errorf("received = assembled + unsampled + unknown + noted: %d is not %d", r.Received, got))

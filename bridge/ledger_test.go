@@ -13,9 +13,9 @@ func closing() *Ledger {
 		Names: []string{"query"},
 		Ops: []OpCounts{{
 			Starts: 100, Dones: 93, Paired: 91, NoStart: 2, Open: 3, Replaced: 2, Overflow: 1, NoStorage: 1, Abandoned: 2,
-			Filtered: 10, Sampled: 20, Inlined: 5, RingFull: 1, KernelErrors: 1, Submitted: 54,
+			Filtered: 10, Sampled: 20, Inlined: 5, RingFull: 1, KernelErrors: 1, Submitted: 54, Unfinished: 2,
 		}},
-		Records: RecordCounts{Received: 53, DecodeErrors: 1, Unsampled: 3, Unknown: 1, Noted: 4, Assembled: 45, Children: 11},
+		Records: RecordCounts{Received: 55, DecodeErrors: 1, Unsampled: 3, Unknown: 1, Noted: 4, Assembled: 47, Children: 9},
 		Exporters: []Account{{Exporter: "otlp", TallyCounts: TallyCounts{
 			Taken: 56, Acked: 50, Rejected: 2, Queued: 1, Dropped: [numDropReasons]uint64{DropExpired: 3},
 		}}},
@@ -41,7 +41,8 @@ func TestLedgerFindsWhatIsMissing(t *testing.T) {
 		{"a start", func(l *Ledger) { l.Ops[0].Starts++ }, "starts = "},
 		{"an end", func(l *Ledger) { l.Ops[0].Dones++ }, "dones = "},
 		{"a pair", func(l *Ledger) { l.Ops[0].Filtered++ }, "paired = "},
-		{"a record on the way", func(l *Ledger) { l.Records.DecodeErrors++ }, "submitted = "},
+		{"a record on the way", func(l *Ledger) { l.Records.DecodeErrors++ }, "submitted + unfinished = "},
+		{"an unfinished record on the way", func(l *Ledger) { l.Ops[0].Unfinished++ }, "submitted + unfinished = "},
 		{"a record in the assembler", func(l *Ledger) { l.Records.Unsampled++ }, "received = "},
 		{"a record that was only noted", func(l *Ledger) { l.Records.Noted-- }, "received = "},
 		{"a span before the exporter", func(l *Ledger) { l.Records.Children++ }, "took"},

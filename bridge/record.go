@@ -21,14 +21,15 @@ type RecordFlags uint16
 
 // Record flags.
 const (
-	FlagFailed    RecordFlags = 1 << iota // a capture with the error role was non-zero
-	FlagTextCut                           // Text holds less than the whole statement
-	FlagTextFault                         // the text could not be read from the process
-	FlagFault                             // another capture could not be read
-	FlagNoText                            // nested deeper than text is kept
-	FlagHasText                           // the operation captured a text, maybe an empty one
-	FlagUnchosen                          // filtered or sampled out: sent for the context that its text sets, gives no span
-	FlagTimed                             // Times is known
+	FlagFailed     RecordFlags = 1 << iota // a capture with the error role was non-zero
+	FlagTextCut                            // Text holds less than the whole statement
+	FlagTextFault                          // the text could not be read from the process
+	FlagFault                              // another capture could not be read
+	FlagNoText                             // nested deeper than text is kept
+	FlagHasText                            // the operation captured a text, maybe an empty one
+	FlagUnchosen                           // filtered or sampled out: sent for the context that its text sets, gives no span
+	FlagTimed                              // Times is known
+	FlagUnfinished                         // it has not ended: EndNs is when that was seen, or when its thread ended
 )
 
 // NoCommand is the command where the thread has met no condition of a start yet.
@@ -54,7 +55,8 @@ type Detail struct {
 	Names  [DetailNames][]byte
 }
 
-// Record is one finished operation as a source yields it.
+// Record is one finished operation as a source yields it, or with FlagUnfinished
+// one that will not be seen to end.
 //
 // Strings, Text, Tail and the names of Details are views into the source's buffer: they are valid
 // until the next call of [Source.Next].

@@ -102,18 +102,68 @@ func TestServerThatWasKilledIsSeenAgain(t *testing.T) {
 		j.wait()
 		r := b.stop()
 		r.mustClose(t)
-		j.match(r.spans, after...)
-		for i := range r.spans {
-			if s := &r.spans[i]; aliasIn.MatchString(s.text()) && s.Resource["process.pid"] == int64(killed) {
+		unfinished, ended := r.unfinished()
+		j.match(ended, after...)
+		for i := range ended {
+			if s := &ended[i]; aliasIn.MatchString(s.text()) && s.Resource["process.pid"] == int64(killed) {
 				t.Errorf("span %q is said to be of the killed server", s.text())
+			}
+		}
+		if len(unfinished) != 4 {
+			t.Errorf("%d unfinished spans, want 4", len(unfinished))
+		}
+		for i := range unfinished {
+			s := &unfinished[i]
+			if s.Status.Code != 2 || s.Status.Message == "" || s.Attrs["error.type"] != "_OTHER" || s.Resource["process.pid"] != int64(killed) {
+				t.Errorf("span %+v", s)
+			}
+			if w.tier == byUSDT.tier && !strings.Contains(s.text(), "before_") { // others read the text at the end
+				t.Errorf("text %q", s.text())
 			}
 		}
 		row := r.query(w)
 		t.Logf("ledger: %v", row)
-		if row["abandoned"] != 4 || row["open"] != 0 || row["no_start"] != 0 {
-			t.Errorf("ledger %v: want abandoned=4 and neither open nor no_start", row)
+		if row["abandoned"] != 4 || row["unfinished"] != 4 || row["open"] != 0 || row["no_start"] != 0 {
+			t.Errorf("ledger %v: want abandoned=4, unfinished=4 and neither open nor no_start", row)
 		}
 	})
+}
+
+func TestStatementsUnderWayAtTheEndAreUnfinished(t *testing.T) {
+	eachWay(t, func(t *testing.T, w way) {
+		s := w.server(t)
+		db := openPool(t, s)
+		b := startBridge(t, "--target", pidOf(s), "--detail", "query", "--min-duration", "100ms")
+		j := newJournal(t)
+		j.sleep(t.Context(), db, "under_way", 10*time.Second)
+		time.Sleep(300 * time.Millisecond)
+		r := b.stop()
+		r.mustClose(t)
+		noLongerWaits(t, db, j)
+		unfinished, _ := r.unfinished()
+		if len(unfinished) != 1 {
+			t.Fatalf("%d unfinished spans, want 1\n%s", len(unfinished), r.stderr)
+		}
+		one := &unfinished[0]
+		if one.Status.Code != 0 || one.duration() < 300*time.Millisecond || one.duration() > 10*time.Second {
+			t.Errorf("span %+v", one)
+		}
+		if w.tier == byUSDT.tier && !strings.Contains(one.text(), "under_way") {
+			t.Errorf("text %q", one.text())
+		}
+		if row := r.query(w); row["open"] != 1 || row["unfinished"] != 1 {
+			t.Errorf("ledger %v", row)
+		}
+	})
+}
+
+// noLongerWaits ends what a journal waits for.
+func noLongerWaits(t *testing.T, db *sql.DB, j *journal) {
+	t.Helper()
+	for _, one := range j.jobs {
+		mustExec(t, db, fmt.Sprintf("KILL QUERY %d", one.id))
+	}
+	j.wait()
 }
 
 // What began before the probes were there is not measured, so it is counted and
@@ -135,7 +185,8 @@ func TestStatementsUnderWayAreNotGuessed(t *testing.T) {
 		}
 		r := b.stop()
 		r.mustClose(t)
-		j.match(r.spans, "inside")
+		_, ended := r.unfinished()
+		j.match(ended, "inside")
 		row := r.query(w)
 		t.Logf("first run: %v", row)
 		// The plugin tells neither start nor end of what it has not seen begin.

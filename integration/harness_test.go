@@ -132,6 +132,19 @@ func (r *result) mustClose(t *testing.T) {
 	}
 }
 
+// unfinished returns the spans of operations that were not seen to end, and the
+// others.
+func (r *result) unfinished() (unfinished, ended []otlpSpan) {
+	for _, s := range r.spans {
+		if s.Attrs["spanbridge.unfinished"] == true {
+			unfinished = append(unfinished, s)
+		} else {
+			ended = append(ended, s)
+		}
+	}
+	return unfinished, ended
+}
+
 var ledgerLine = regexp.MustCompile(`(?m)^spanbridge: ledger: (\S+): (.*)$`)
 
 func parseLedger(stderr string) map[string]map[string]uint64 {

@@ -10,7 +10,6 @@ import (
 	"unsafe"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/link"
 
 	"github.com/spanbridge/spanbridge/bpf"
 	"github.com/spanbridge/spanbridge/bridge"
@@ -55,7 +54,9 @@ func (s *Session) Counts() ([]bridge.OpCounts, error) {
 				sum[k] += n
 			}
 		}
-		all = append(all, opCounts(uint16(i), &sum, open[i]))
+		c := opCounts(uint16(i), &sum, open[i])
+		c.Unfinished += s.taken[i].Load()
+		all = append(all, c)
 	}
 	return all, nil
 }
@@ -72,7 +73,7 @@ func opCounts(op uint16, n *[numCounters]uint64, open uint64) bridge.OpCounts {
 		Starts: n[0], Dones: n[1], Points: n[2], Paired: n[3], Replaced: n[4], Overflow: n[5],
 		NoStorage: n[6], Abandoned: n[7], NoStart: n[8], Outside: n[9], Filtered: n[10],
 		Sampled: n[11], Inlined: n[12], RingFull: n[13], KernelErrors: n[14], Submitted: n[15],
-		HistogramLost: n[16], Unwanted: n[17], Notes: n[18], Untimed: n[19],
+		HistogramLost: n[16], Unwanted: n[17], Notes: n[18], Untimed: n[19], Unfinished: n[20],
 	}
 }
 
@@ -84,7 +85,7 @@ func (s *Session) openOperations() ([]uint64, error) {
 			return nil, fmt.Errorf("reset count of open operations: %w", err)
 		}
 	}
-	if err := iterate(s.objects.CountOpen); err != nil {
+	if err := iterate(s.objects.CountOpen, io.Discard); err != nil {
 		return nil, fmt.Errorf("count open operations: %w", err)
 	}
 	for i := range s.operations() {
@@ -96,22 +97,6 @@ func (s *Session) openOperations() ([]uint64, error) {
 		return counts, nil
 	}
 	return counts, s.inKernel.addOpen(counts)
-}
-
-// iterate runs an iterator to its end.
-func iterate(p *ebpf.Program) error {
-	it, err := link.AttachIter(link.IterOptions{Program: p})
-	if err != nil {
-		return explain(err)
-	}
-	defer it.Close()
-	r, err := it.Open()
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	_, err = io.Copy(io.Discard, r)
-	return err
 }
 
 // Histograms reads the durations that the kernel side has counted, and the

@@ -40,7 +40,7 @@ func (s *Session) Next(r *bridge.Record) error {
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, ringbuf.ErrFlushed):
 			if s.draining.Load() {
-				return io.EOF
+				return s.nextLeft(r)
 			}
 			return bridge.ErrIdle
 		case errors.Is(err, ringbuf.ErrClosed):

@@ -291,7 +291,7 @@ func (k *kernelPrograms) addOpen(counts []uint64) error {
 			return fmt.Errorf("reset count of open operations: %w", err)
 		}
 	}
-	if err := iterate(k.Objects.CountPending); err != nil {
+	if err := iterate(k.Objects.CountPending, io.Discard); err != nil {
 		return fmt.Errorf("count open operations: %w", err)
 	}
 	for i := range counts {

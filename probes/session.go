@@ -108,6 +108,10 @@ type Session struct {
 	table     atomic.Pointer[[]*bridge.Operation]
 	report    atomic.Pointer[Report]
 
+	opening sync.Mutex                       // guards the kernel side's one place for a record of what is open
+	left    [][]byte                         // records of what was open when the session drained
+	taken   [bpf.MaxOperations]atomic.Uint64 // how many of each operation
+
 	draining     atomic.Bool
 	closeOnce    sync.Once
 	decodeErrors atomic.Uint64
@@ -184,10 +188,11 @@ func (s *Session) Close() error {
 	return errors.Join(errs...)
 }
 
-// Drain detaches every probe and lets Next deliver what is in the ring buffer
-// and then io.EOF. Watch must have returned.
+// Drain detaches every probe and lets Next deliver what is in the ring buffer,
+// then what is open, marked as unfinished, and then io.EOF. Watch must have
+// returned.
 func (s *Session) Drain() error {
-	err := s.detachAll()
+	err := errors.Join(s.detachAll(), s.takeOpen())
 	s.draining.Store(true)
 	return errors.Join(err, s.reader.Flush())
 }

@@ -58,7 +58,7 @@ func printLedger(l *bridge.Ledger) {
 			"abandoned", c.Abandoned, "no_start", c.NoStart, "outside", c.Outside,
 			"filtered", c.Filtered, "sampled", c.Sampled, "inlined", c.Inlined,
 			"ring_full", c.RingFull, "kernel_errors", c.KernelErrors, "submitted", c.Submitted,
-			"histogram_lost", c.HistogramLost, "notes", c.Notes, "unwanted", c.Unwanted, "untimed", c.Untimed))
+			"histogram_lost", c.HistogramLost, "notes", c.Notes, "unwanted", c.Unwanted, "untimed", c.Untimed, "unfinished", c.Unfinished))
 	}
 	r := &l.Records
 	logf("ledger: records: received=%d spans=%d%s", r.Received, r.Spans(), pairs(

@@ -152,7 +152,7 @@ func (o *observer) records() (all []record) {
 	var r bridge.Record
 	for {
 		err := o.session.Next(&r)
-		if errors.Is(err, bridge.ErrIdle) {
+		if errors.Is(err, bridge.ErrIdle) || errors.Is(err, io.EOF) {
 			return all
 		}
 		if err != nil {
@@ -199,8 +199,8 @@ func (o *observer) counts(name string) bridge.OpCounts {
 	for i := range all {
 		op := o.session.Operation(all[i].Op)
 		ledger.Names = append(ledger.Names, op.Name)
-		ledger.Records.Received += all[i].Submitted
-		ledger.Records.Unknown += all[i].Submitted
+		ledger.Records.Received += all[i].Submitted + all[i].Unfinished
+		ledger.Records.Unknown += all[i].Submitted + all[i].Unfinished
 		if op.Name == name {
 			found = &all[i]
 		}

@@ -81,7 +81,7 @@ func TestKernelLoadsThePrograms(t *testing.T) {
 			for name, p := range map[string]*ebpf.Program{
 				"start": objects.Start, "done": objects.Done, "point": objects.Point,
 				"thread_exit": objects.ThreadExit, "process_exec": objects.ProcessExec,
-				"count_open": objects.CountOpen, "thread_switch": objects.ThreadSwitch,
+				"count_open": objects.CountOpen, "read_open": objects.ReadOpen, "thread_switch": objects.ThreadSwitch,
 			} {
 				info, err := p.Info()
 				if err != nil {
