@@ -246,6 +246,47 @@ static __always_inline int on_outside(struct thread *thread, const struct spec *
  * The start time is taken last, so that the time spent here is not counted as
  * the operation's.
  */
+static __always_inline int start_in(struct hit *hit, const struct op_config *config,
+				    struct task_struct *task)
+{
+	bool wanted, announced;
+	__u8 before;
+
+	if (!given(hit->spec, &hit->thread->regs))
+		return 0;
+	if (hit->spec->flags & SPEC_ANNOUNCES)
+		return on_announcement(hit, config, task);
+	if (hit->spec->flags & SPEC_TENTATIVE)
+		return on_tentative(hit, config, task);
+	wanted = opens(hit->thread, hit->spec, config, &before);
+	if (config->sequence)
+		return wanted ? on_step(hit, config, task, true) : 0;
+	announced = wanted && config->follows && find_announced(hit, task);
+	if (!announced && (wanted || config->follows))
+		make_room(hit->thread, hit->spec->op, config);
+	if (!wanted)
+		return 0;
+	count(hit->spec->op, COUNT_STARTS);
+	if (!announced && !open_frame(hit, config, task)) {
+		count(hit->spec->op, COUNT_OVERFLOW);
+		return 0;
+	}
+	hit->frame->before = before;
+	hit->frame->command = hit->thread->command;
+	capture(hit, 0, hit->spec->captures, 0);
+	if (hit->event) {
+		hit->frame->start_used = checked(hit->event)->used;
+		__builtin_memcpy(hit->frame->start_strings, checked(hit->event)->strings,
+				 sizeof(hit->frame->start_strings));
+	}
+	capture(hit, 0, 0, WITH_TEXT);
+	if (config->is_inline)
+		tell(hit->thread, config, hit->frame);
+	if (!announced)
+		begin_time(hit->thread, hit->frame);
+	return 0;
+}
+
 static __always_inline int on_start(struct pt_regs *ctx)
 {
 	__u32 site;
@@ -253,8 +294,6 @@ static __always_inline int on_start(struct pt_regs *ctx)
 	const struct op_config *config;
 	struct task_struct *task;
 	struct hit hit = {.spec = spec, .site = site};
-	bool wanted, announced;
-	__u8 before;
 
 	if (!spec)
 		return 0;
@@ -272,38 +311,9 @@ static __always_inline int on_start(struct pt_regs *ctx)
 		return 0;
 	}
 	begin_hit(hit.thread, ctx);
-	if (!given(spec, &hit.thread->regs))
-		return 0;
-	if (spec->flags & SPEC_ANNOUNCES)
-		return on_announcement(&hit, config, task);
-	if (spec->flags & SPEC_TENTATIVE)
-		return on_tentative(&hit, config, task);
-	wanted = opens(hit.thread, spec, config, &before);
-	if (config->sequence)
-		return wanted ? on_step(&hit, config, task, true) : 0;
-	announced = wanted && config->follows && find_announced(&hit, task);
-	if (!announced && (wanted || config->follows))
-		make_room(hit.thread, spec->op, config);
-	if (!wanted)
-		return 0;
-	count(spec->op, COUNT_STARTS);
-	if (!announced && !open_frame(&hit, config, task)) {
-		count(spec->op, COUNT_OVERFLOW);
-		return 0;
-	}
-	hit.frame->before = before;
-	hit.frame->command = hit.thread->command;
-	capture(&hit, 0, spec->captures, 0);
-	if (hit.event) {
-		hit.frame->start_used = checked(hit.event)->used;
-		__builtin_memcpy(hit.frame->start_strings, checked(hit.event)->strings,
-				 sizeof(hit.frame->start_strings));
-	}
-	capture(&hit, 0, 0, WITH_TEXT);
-	if (config->is_inline)
-		tell(hit.thread, config, hit.frame);
-	if (!announced)
-		begin_time(hit.thread, hit.frame);
+	set_busy(hit.thread, 1);
+	start_in(&hit, config, task);
+	set_busy(hit.thread, 0);
 	return 0;
 }
 

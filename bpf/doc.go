@@ -36,4 +36,5 @@
 //	kernel.bpf.c      the programs at probes of the kernel
 //	kernelargs.bpf.h  the values there
 //	pending.bpf.h     the operations that are open there
+//	inside.bpf.h      those in the record of a program
 package bpf

@@ -3,25 +3,6 @@
 #ifndef SPANBRIDGE_EMIT_BPF_H
 #define SPANBRIDGE_EMIT_BPF_H
 
-/* Adds a finished inner operation to the record of the one around it. */
-__noinline int add_entry(struct thread *thread, struct event *event, const struct entry *finished,
-			 __u32 class)
-{
-	__u32 n;
-
-	if (!thread || !finished)
-		return 0;
-	n = thread->entries;
-	if (n < MAX_ENTRIES) {
-		thread->entry[n] = *finished;
-		thread->entries = n + 1;
-	} else if (event && class < MAX_CLASSES) {
-		event->rest_count[class]++;
-		event->rest_ns[class] += finished->duration_ns;
-	}
-	return 0;
-}
-
 /*
  * Whether the inner operation is a further part of the one that ended last, since
  * first, which then lasts until its end. A server that waits with a timeout, to look

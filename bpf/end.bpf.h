@@ -121,6 +121,38 @@ static __always_inline bool is_end(const struct spec *spec, const struct frame *
 	return !spec->needs || frame->values[(spec->needs - 1) & (MAX_VALUES - 1)];
 }
 
+/* What an end does in a thread. */
+static __always_inline int done_in(struct hit *hit, const struct op_config *config,
+				   struct task_struct *task)
+{
+	__u32 level;
+	int open = -1;
+	bool ends;
+
+	if (!given(hit->spec, &hit->thread->regs) ||
+	    !guard(hit->spec, &hit->thread->regs, &hit->thread->guard))
+		return 0;
+	if (config->sequence)
+		return on_step(hit, config, task, false);
+	if (hit->spec->flags & SPEC_NOTE || !ends_overflow(hit->thread, hit->spec->op))
+		open = find_frame(hit->thread, hit->spec->op);
+	if (open < 0 || tentative_at(hit->thread, open) == DORMANT)
+		return on_stray(hit->thread, hit->spec, open < 0 ? open : -1);
+	hit->frame = frame_at(hit->thread, open);
+	if (hit->spec->flags & SPEC_AFTER_NOTE && !hit->frame->noted)
+		return on_stray(hit->thread, hit->spec, SHIELDED);
+	ends = is_end(hit->spec, hit->frame);
+	if (ends)
+		replace(hit->thread, open + 1);
+	level = level_of(hit->frame);
+	hit->key = key_at(hit->thread, level);
+	hit->level = level;
+	hit->event = event_of(hit->frame->seq, record_buffer(task, level, 0));
+	if (!ends)
+		return on_note(hit);
+	return on_end(hit, config, level);
+}
+
 static __always_inline int on_done(struct pt_regs *ctx)
 {
 	__u64 end_ns = bpf_ktime_get_ns();
@@ -129,9 +161,6 @@ static __always_inline int on_done(struct pt_regs *ctx)
 	const struct op_config *config;
 	struct task_struct *task;
 	struct hit hit = {.spec = spec, .site = site, .now_ns = end_ns};
-	__u32 level;
-	int open = -1;
-	bool ends;
 
 	if (!spec)
 		return 0;
@@ -149,32 +178,14 @@ static __always_inline int on_done(struct pt_regs *ctx)
 		return 0;
 	}
 	if (!hit.thread)
-		return on_stray(0, spec, open);
+		return on_stray(0, spec, -1);
 	if (attribution && !config->is_inline)
 		read_clock(&hit.thread->clock, &hit.thread->clock.end, end_ns);
 	begin_hit(hit.thread, ctx);
-	if (!given(spec, &hit.thread->regs) ||
-	    !guard(spec, &hit.thread->regs, &hit.thread->guard))
-		return 0;
-	if (config->sequence)
-		return on_step(&hit, config, task, false);
-	if (spec->flags & SPEC_NOTE || !ends_overflow(hit.thread, spec->op))
-		open = find_frame(hit.thread, spec->op);
-	if (open < 0 || tentative_at(hit.thread, open) == DORMANT)
-		return on_stray(hit.thread, spec, open < 0 ? open : -1);
-	hit.frame = frame_at(hit.thread, open);
-	if (spec->flags & SPEC_AFTER_NOTE && !hit.frame->noted)
-		return on_stray(hit.thread, spec, SHIELDED);
-	ends = is_end(spec, hit.frame);
-	if (ends)
-		replace(hit.thread, open + 1);
-	level = level_of(hit.frame);
-	hit.key = key_at(hit.thread, level);
-	hit.level = level;
-	hit.event = event_of(hit.frame->seq, record_buffer(task, level, 0));
-	if (!ends)
-		return on_note(&hit);
-	return on_end(&hit, config, level);
+	set_busy(hit.thread, 1);
+	done_in(&hit, config, task);
+	set_busy(hit.thread, 0);
+	return 0;
 }
 
 #endif

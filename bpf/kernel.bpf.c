@@ -17,11 +17,15 @@
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
 #include "record.h"
 #include "value.bpf.h"
 #include "ledger.bpf.h"
 #include "tables.bpf.h"
 #include "ring.bpf.h"
+#include "args.bpf.h"
+#include "clock.bpf.h"
+#include "thread.bpf.h"
 #include "server.bpf.h"
 #include "kernelargs.bpf.h"
 #include "pending.bpf.h"
@@ -76,19 +80,43 @@ static __always_inline bool meets(struct hit *hit, __u32 site)
 	return hit->config && guard(hit->spec, &hit->at);
 }
 
+/* An end that finds nothing to end. */
+static __always_inline void end_stray(const struct hit *hit)
+{
+	__u32 op = hit->spec->op;
+
+	if (hit->spec->flags & SPEC_OPTIONAL)
+		return;
+	if (hit->config->conditional) {
+		count(op, COUNT_UNWANTED);
+		return;
+	}
+	count(op, COUNT_DONES);
+	count(op, COUNT_NO_START);
+}
+
+#include "inside.bpf.h"
+
 static __always_inline int on_start(struct hit *hit, __u32 site)
 {
+	struct thread *thread = 0;
 	__u32 op;
 
-	if (!meets(hit, site) || !wanted_here(hit->spec))
+	if (!meets(hit, site))
+		return 0;
+	if (hit->config->is_inline)
+		thread = find_around(hit);
+	if (hit->config->is_inline ? !thread : !wanted_here(hit->spec))
 		return 0;
 	op = hit->spec->op;
 	count(op, COUNT_STARTS);
 	if (!open_pending(hit))
 		return 0;
+	if (thread)
+		hit->event->parent_seq = thread->open_seq;
 	capture_all(hit);
 	/* Last, so that the time spent here is not counted as the operation's. */
-	hit->event->start_ns = bpf_ktime_get_ns();
+	hit->event->start_ns = hit->real_start_ns ?: bpf_ktime_get_ns();
 	return 0;
 }
 
@@ -145,15 +173,11 @@ static __always_inline int on_done(struct hit *hit, __u32 site)
 	if (!meets(hit, site))
 		return 0;
 	op = hit->spec->op;
+	if (hit->config->is_inline)
+		return end_inside(hit);
 	if (!find_pending(hit)) {
-		if (!wanted_here(hit->spec) || hit->spec->flags & SPEC_OPTIONAL)
-			return 0;
-		if (hit->config->conditional) {
-			count(op, COUNT_UNWANTED);
-			return 0;
-		}
-		count(op, COUNT_DONES);
-		count(op, COUNT_NO_START);
+		if (wanted_here(hit->spec))
+			end_stray(hit);
 		return 0;
 	}
 	if (hit->spec->flags & SPEC_NOTE) {
@@ -164,15 +188,31 @@ static __always_inline int on_done(struct hit *hit, __u32 site)
 	count(op, COUNT_DONES);
 	count(op, COUNT_PAIRED);
 	capture_all(hit);
+	if (hit->real_start_ns)
+		hit->event->start_ns = hit->real_start_ns;
 	finish(hit);
 	close_pending(hit);
 	return 0;
 }
 
+/* Single events, by site: one operation may be at all that match a pattern. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, __u64);
+} points SEC(".maps");
+
 static __always_inline int on_point(struct hit *hit, __u32 site)
 {
-	if (meets(hit, site) && wanted_here(hit->spec))
-		count(hit->spec->op, COUNT_POINTS);
+	__u64 *n;
+
+	if (!meets(hit, site) || !wanted_here(hit->spec))
+		return 0;
+	count(hit->spec->op, COUNT_POINTS);
+	n = bpf_map_lookup_elem(&points, &site);
+	if (n)
+		__sync_fetch_and_add(n, 1);
 	return 0;
 }
 

@@ -5,6 +5,7 @@ package bpf
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"unsafe"
 
 	"github.com/cilium/ebpf"
@@ -48,11 +49,17 @@ func NewKernel(s KernelSettings, types *btf.Cache, others *ProgramsObjects) (*Ke
 	k := &Kernel{spec: spec, types: types, shared: map[string]*ebpf.Map{
 		KernelMapCounters: others.Counters, KernelMapEmptyHistogram: others.EmptyHistogram, KernelMapEvents: others.Events,
 		KernelMapHistograms: others.Histograms, KernelMapOps: others.Ops, KernelMapSites: others.Sites,
-		KernelMapTargets: others.Targets,
+		KernelMapTargets: others.Targets, KernelMapThreads: others.Threads,
 	}}
 	for name, m := range k.shared {
 		spec.Maps[name].MaxEntries = m.MaxEntries()
 	}
+	for name := range spec.Maps {
+		if strings.HasPrefix(name, "buffers") {
+			delete(spec.Maps, name) // of the others' records alone
+		}
+	}
+	spec.Maps[KernelMapPoints].MaxEntries = others.Sites.MaxEntries()
 	watching := spec.Copy()
 	for _, action := range []Action{ActionStart, ActionDone, ActionPoint} {
 		delete(watching.Programs, string(action))
@@ -67,6 +74,7 @@ func NewKernel(s KernelSettings, types *btf.Cache, others *ProgramsObjects) (*Ke
 		Pending      *ebpf.Map     `ebpf:"pending"`
 		NoEvent      *ebpf.Map     `ebpf:"no_event"`
 		Open         *ebpf.Map     `ebpf:"open_pending_operations"`
+		Points       *ebpf.Map     `ebpf:"points"`
 		PendingExit  *ebpf.Program `ebpf:"pending_exit"`
 		CountPending *ebpf.Program `ebpf:"count_pending"`
 	}
@@ -74,7 +82,7 @@ func NewKernel(s KernelSettings, types *btf.Cache, others *ProgramsObjects) (*Ke
 		return nil, fmt.Errorf("assign programs and maps: %w", err)
 	}
 	k.Objects.PendingOfThread, k.Objects.Pending, k.Objects.NoEvent = own.Threads, own.Pending, own.NoEvent
-	k.Objects.OpenPendingOperations = own.Open
+	k.Objects.OpenPendingOperations, k.Objects.Points = own.Open, own.Points
 	k.Objects.PendingExit, k.Objects.CountPending = own.PendingExit, own.CountPending
 	return k, nil
 }
@@ -125,6 +133,7 @@ func (k *Kernel) Program(action Action, hook Hook) (*ebpf.Program, error) {
 	with := map[string]*ebpf.Map{
 		KernelMapPendingOfThread: k.Objects.PendingOfThread, KernelMapPending: k.Objects.Pending,
 		KernelMapNoEvent: k.Objects.NoEvent, KernelMapOpenPendingOperations: k.Objects.OpenPendingOperations,
+		KernelMapPoints: k.Objects.Points,
 	}
 	for name, m := range k.shared {
 		with[name] = m

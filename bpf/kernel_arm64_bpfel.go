@@ -16,6 +16,11 @@ import (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	KernelMapBuffers               = "buffers"
+	KernelMapBuffers0              = "buffers0"
+	KernelMapBuffers1              = "buffers1"
+	KernelMapBuffers2              = "buffers2"
+	KernelMapBuffers3              = "buffers3"
 	KernelMapCounters              = "counters"
 	KernelMapEmptyHistogram        = "empty_histogram"
 	KernelMapEvents                = "events"
@@ -25,16 +30,20 @@ const (
 	KernelMapOps                   = "ops"
 	KernelMapPending               = "pending"
 	KernelMapPendingOfThread       = "pending_of_thread"
+	KernelMapPoints                = "points"
 	KernelMapSites                 = "sites"
 	KernelMapTargets               = "targets"
+	KernelMapThreads               = "threads"
 	KernelProgCountPending         = "count_pending"
 	KernelProgKernelDone           = "kernel_done"
 	KernelProgKernelPoint          = "kernel_point"
 	KernelProgKernelStart          = "kernel_start"
 	KernelProgPendingExit          = "pending_exit"
+	KernelVarAttribution           = "attribution"
 	KernelVarDataSize              = "data_size"
 	KernelVarOnlySite              = "only_site"
 	KernelVarSlots                 = "slots"
+	KernelVarWaitThresholdNs       = "wait_threshold_ns"
 	KernelVarWakeShift             = "wake_shift"
 )
 
@@ -91,6 +100,11 @@ type KernelProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type KernelMapSpecs struct {
+	Buffers               *ebpf.MapSpec `ebpf:"buffers"`
+	Buffers0              *ebpf.MapSpec `ebpf:"buffers0"`
+	Buffers1              *ebpf.MapSpec `ebpf:"buffers1"`
+	Buffers2              *ebpf.MapSpec `ebpf:"buffers2"`
+	Buffers3              *ebpf.MapSpec `ebpf:"buffers3"`
 	Counters              *ebpf.MapSpec `ebpf:"counters"`
 	EmptyHistogram        *ebpf.MapSpec `ebpf:"empty_histogram"`
 	Events                *ebpf.MapSpec `ebpf:"events"`
@@ -100,18 +114,22 @@ type KernelMapSpecs struct {
 	Ops                   *ebpf.MapSpec `ebpf:"ops"`
 	Pending               *ebpf.MapSpec `ebpf:"pending"`
 	PendingOfThread       *ebpf.MapSpec `ebpf:"pending_of_thread"`
+	Points                *ebpf.MapSpec `ebpf:"points"`
 	Sites                 *ebpf.MapSpec `ebpf:"sites"`
 	Targets               *ebpf.MapSpec `ebpf:"targets"`
+	Threads               *ebpf.MapSpec `ebpf:"threads"`
 }
 
 // KernelVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type KernelVariableSpecs struct {
-	DataSize  *ebpf.VariableSpec `ebpf:"data_size"`
-	OnlySite  *ebpf.VariableSpec `ebpf:"only_site"`
-	Slots     *ebpf.VariableSpec `ebpf:"slots"`
-	WakeShift *ebpf.VariableSpec `ebpf:"wake_shift"`
+	Attribution     *ebpf.VariableSpec `ebpf:"attribution"`
+	DataSize        *ebpf.VariableSpec `ebpf:"data_size"`
+	OnlySite        *ebpf.VariableSpec `ebpf:"only_site"`
+	Slots           *ebpf.VariableSpec `ebpf:"slots"`
+	WaitThresholdNs *ebpf.VariableSpec `ebpf:"wait_threshold_ns"`
+	WakeShift       *ebpf.VariableSpec `ebpf:"wake_shift"`
 }
 
 // KernelObjects contains all objects after they have been loaded into the kernel.
@@ -134,6 +152,11 @@ func (o *KernelObjects) Close() error {
 //
 // It can be passed to LoadKernelObjects or ebpf.CollectionSpec.LoadAndAssign.
 type KernelMaps struct {
+	Buffers               *ebpf.Map `ebpf:"buffers"`
+	Buffers0              *ebpf.Map `ebpf:"buffers0"`
+	Buffers1              *ebpf.Map `ebpf:"buffers1"`
+	Buffers2              *ebpf.Map `ebpf:"buffers2"`
+	Buffers3              *ebpf.Map `ebpf:"buffers3"`
 	Counters              *ebpf.Map `ebpf:"counters"`
 	EmptyHistogram        *ebpf.Map `ebpf:"empty_histogram"`
 	Events                *ebpf.Map `ebpf:"events"`
@@ -143,12 +166,19 @@ type KernelMaps struct {
 	Ops                   *ebpf.Map `ebpf:"ops"`
 	Pending               *ebpf.Map `ebpf:"pending"`
 	PendingOfThread       *ebpf.Map `ebpf:"pending_of_thread"`
+	Points                *ebpf.Map `ebpf:"points"`
 	Sites                 *ebpf.Map `ebpf:"sites"`
 	Targets               *ebpf.Map `ebpf:"targets"`
+	Threads               *ebpf.Map `ebpf:"threads"`
 }
 
 func (m *KernelMaps) Close() error {
 	return _KernelClose(
+		m.Buffers,
+		m.Buffers0,
+		m.Buffers1,
+		m.Buffers2,
+		m.Buffers3,
 		m.Counters,
 		m.EmptyHistogram,
 		m.Events,
@@ -158,8 +188,10 @@ func (m *KernelMaps) Close() error {
 		m.Ops,
 		m.Pending,
 		m.PendingOfThread,
+		m.Points,
 		m.Sites,
 		m.Targets,
+		m.Threads,
 	)
 }
 
@@ -167,10 +199,12 @@ func (m *KernelMaps) Close() error {
 //
 // It can be passed to LoadKernelObjects or ebpf.CollectionSpec.LoadAndAssign.
 type KernelVariables struct {
-	DataSize  *ebpf.Variable `ebpf:"data_size"`
-	OnlySite  *ebpf.Variable `ebpf:"only_site"`
-	Slots     *ebpf.Variable `ebpf:"slots"`
-	WakeShift *ebpf.Variable `ebpf:"wake_shift"`
+	Attribution     *ebpf.Variable `ebpf:"attribution"`
+	DataSize        *ebpf.Variable `ebpf:"data_size"`
+	OnlySite        *ebpf.Variable `ebpf:"only_site"`
+	Slots           *ebpf.Variable `ebpf:"slots"`
+	WaitThresholdNs *ebpf.Variable `ebpf:"wait_threshold_ns"`
+	WakeShift       *ebpf.Variable `ebpf:"wake_shift"`
 }
 
 // KernelPrograms contains all programs after they have been loaded into the kernel.

@@ -28,6 +28,7 @@ struct hit {
 	struct event *event; /* of the operation */
 	struct moment at;
 	struct pending_key key;
+	__u64 real_start_ns; /* that a capture tells, or 0 */
 };
 
 static __always_inline long read_memory(void *to, __u32 size, __u64 address, bool user)
@@ -118,6 +119,8 @@ static __always_inline void capture_number(struct hit *hit, const struct capture
 		value = value == c->max;
 	if (c->flags & CAPTURE_ERRNO)
 		value = (__s64)value < 0 && (__s64)value >= -MAX_ERRNO ? -value : 0;
+	if (c->role == ROLE_START)
+		hit->real_start_ns = value;
 	if ((c->role == ROLE_FAILED || c->role == ROLE_ERROR) && value)
 		event->flags |= EVENT_FAILED;
 	opaque(slot);

@@ -224,7 +224,7 @@ type ProgramsThread struct {
 	Entries      uint8
 	Command      uint8
 	Detailed     uint8
-	_            [1]byte
+	Busy         uint8
 	Refused      uint16
 	RefusedInner uint16
 	_            [2]byte

@@ -27,6 +27,7 @@ struct thread {
 	__u8 entries;
 	__u8 command;  /* guard value of the last start, plus 1 */
 	__u8 detailed; /* there are details of entries */
+	__u8 busy;     /* a program is at work here: what interrupts it keeps off */
 	__u16 refused;	     /* the operation that it did not open, plus 1 */
 	__u16 refused_inner; /* the same of an inner operation */
 	struct running running[MAX_LEVELS];
@@ -319,6 +320,34 @@ static __always_inline void inherit_namespace(struct thread *thread, struct hist
 				 NAMESPACE_SIZE);
 	else
 		__builtin_memset(key->namespace, 0, NAMESPACE_SIZE);
+}
+
+/*
+ * A program that sleeps while it reads memory, or is interrupted, may find probes of
+ * the kernel hit on its own thread meanwhile.
+ */
+static __always_inline void set_busy(struct thread *thread, __u8 busy)
+{
+	*(volatile __u8 *)&thread->busy = busy;
+}
+
+/* Adds a finished inner operation to the record of the one around it. */
+__noinline int add_entry(struct thread *thread, struct event *event, const struct entry *finished,
+			 __u32 class)
+{
+	__u32 n;
+
+	if (!thread || !finished)
+		return 0;
+	n = thread->entries;
+	if (n < MAX_ENTRIES) {
+		thread->entry[n] = *finished;
+		thread->entries = n + 1;
+	} else if (event && class < MAX_CLASSES) {
+		event->rest_count[class]++;
+		event->rest_ns[class] += finished->duration_ns;
+	}
+	return 0;
 }
 
 #endif
