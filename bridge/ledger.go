@@ -84,6 +84,9 @@ type Account struct {
 // Ledger accounts for every hit of every probe. It is complete once the
 // probes are detached, the source is drained and the exporters are shut down.
 type Ledger struct {
+	// Missed is how many hits of probes in the kernel ran no program, which none of
+	// the equations can know.
+	Missed    uint64
 	Names     []string // of operations, by OpCounts.Op
 	Ops       []OpCounts
 	Records   RecordCounts
@@ -120,7 +123,7 @@ func (l *Ledger) Check() error {
 
 // Lost is how many operations and spans were lost anywhere.
 func (l *Ledger) Lost() uint64 {
-	lost := l.Records.DecodeErrors
+	lost := l.Records.DecodeErrors + l.Missed
 	for i := range l.Ops {
 		lost += l.Ops[i].Lost() + l.Ops[i].NoStorage + l.Ops[i].Overflow
 	}

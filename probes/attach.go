@@ -32,9 +32,10 @@ type served struct {
 	sites     []site
 	indexes   []uint32 // of the sites in the map of sites
 	links     []io.Closer
-	pids      map[int]bool // processes that want it now
-	limited   bool         // hits in other processes do not count
-	allowed   map[int]bool // the processes that the kernel side knows, while limited
+	pids      map[int]bool              // processes that want it now
+	limited   bool                      // hits in other processes do not count
+	untilExit func(attached bool) error // in the kernel
+	allowed   map[int]bool              // the processes that the kernel side knows, while limited
 }
 
 // servedKey names what is served: profile, operation, tier and files.
@@ -76,6 +77,8 @@ func (s *Session) newServed(profile *catalog.Profile, p *plan) (*served, error) 
 	config.Family = s.familyOf(profile, op, sv.op)
 	if sv.inKernel() {
 		s.kernelConfig(&config, sv)
+		sv.untilExit = s.untilExit(sv, config)
+		config.ToExit = 0
 	}
 	if err := s.objects.Ops.Put(uint32(sv.op), config); err != nil {
 		return nil, fmt.Errorf("configure operation %s: %w", op.Name, err)
@@ -83,7 +86,7 @@ func (s *Session) newServed(profile *catalog.Profile, p *plan) (*served, error) 
 	shared := make(map[bpf.ProgramsSpec]uint32) // of many functions there is one thing to do
 	for i := range sv.sites {
 		sv.sites[i].spec.Op = sv.op
-		if index, ok := shared[sv.sites[i].spec]; ok && sv.sites[i].kernel != nil {
+		if index, ok := shared[sv.sites[i].spec]; ok && sv.sites[i].kernel != nil && sv.sites[i].action != actionPoint {
 			sv.indexes = append(sv.indexes, index)
 			continue
 		}
@@ -96,6 +99,10 @@ func (s *Session) newServed(profile *catalog.Profile, p *plan) (*served, error) 
 	}
 	o := bridgeOperation(profile, p)
 	o.InKernel = sv.inKernel() && !op.Inline()
+	if sv.inKernel() && o.Point && len(sv.sites) > 1 {
+		o.By = &bridge.Field{Name: "probe", Attr: keyProbe, Type: bridge.FieldString}
+		s.countBySite(sv)
+	}
 	if profile.OfHost() {
 		o.Host = hostInstance(profile)
 	}
@@ -218,6 +225,11 @@ func (s *Session) attach(sv *served) error {
 	if err := s.writeSites(sv); err != nil {
 		return err
 	}
+	if sv.inKernel() {
+		if err := sv.untilExit(true); err != nil {
+			return err
+		}
+	}
 	for _, a := range []action{actionPoint, actionReturn, actionDone, actionStart} {
 		if err := s.attachAction(sv, a); err != nil {
 			return errors.Join(err, sv.detach())
@@ -306,7 +318,7 @@ func (sv *served) detach() error {
 	links := sv.links
 	sv.links = nil
 	if sv.inKernel() {
-		return closeAll(links)
+		return errors.Join(sv.untilExit(false), closeAll(links))
 	}
 	var errs []error
 	for i := len(links) - 1; i >= 0; i-- {
@@ -342,7 +354,25 @@ func (s *Session) kernelConfig(c *bpf.ProgramsOpConfig, sv *served) {
 	}
 	c.Error = uint8(slots.Value(op.Roles.Error) + 1)
 	c.ByValue, c.ByString = uint8(slots.Value(op.By)+1), uint8(slots.String(op.By)+1)
-	c.ThreadName = uint8(threadNameSlot + 1)
+	if !op.Inline() {
+		c.ThreadName = uint8(threadNameSlot + 1)
+	}
+}
+
+// untilExit says, while the probes are attached, that the operation ends where its
+// thread exits: it is not abandoned there.
+func (s *Session) untilExit(sv *served, config bpf.ProgramsOpConfig) func(bool) error {
+	return func(attached bool) error {
+		if config.ToExit == 0 {
+			return nil
+		}
+		now := config
+		now.ToExit = bit(attached)
+		if err := s.objects.Ops.Put(uint32(sv.op), now); err != nil {
+			return fmt.Errorf("configure operation %s: %w", sv.operation.Name, err)
+		}
+		return nil
+	}
 }
 
 // isThreadExit reports whether a probe is where a thread ends: an operation that

@@ -139,6 +139,14 @@ func (s *Session) appendEvents(points []bridge.HistogramPoint) ([]bridge.Histogr
 		if err := s.objects.Counters.Lookup(uint32(i), &perCPU); err != nil {
 			return nil, fmt.Errorf("read counters: %w", err)
 		}
+		if op.By != nil {
+			bySite, err := s.pointsBySite(uint16(i))
+			if err != nil {
+				return nil, err
+			}
+			points = append(points, bySite...)
+			continue
+		}
 		point := bridge.HistogramPoint{Op: uint16(i)}
 		for _, c := range perCPU {
 			point.Count += c.N[countPoints]

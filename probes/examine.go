@@ -34,6 +34,10 @@ func Examine(cfg Config) (*Examination, error) {
 		return nil, err
 	}
 	defer s.files.close()
+	defer s.kernel.close()
+	for _, h := range s.hosts {
+		s.planHost(h)
+	}
 	pids, err := allProcesses()
 	if err != nil {
 		return nil, fmt.Errorf("list processes: %w", err)

@@ -54,6 +54,7 @@ func CheckHost() []Check {
 		checkFeature("sleepable uprobes", "bpf_copy_from_user in them", haveSleepableUprobes()),
 		checkMulti(features.HaveBPFLinkUprobeMulti()),
 		checkPrograms(single, privileges.State),
+		checkKernelProbes(privileges.State),
 		checkLockdown(readSetting("/sys/kernel/security/lockdown")),
 		checkPtrace(readSetting("/proc/sys/kernel/yama/ptrace_scope")),
 		checkPIDNamespace(),

@@ -30,6 +30,7 @@ type kernel struct {
 	// refused are addresses at which the kernel did not let a program run, with
 	// the reason.
 	refused map[catalog.Address]string
+	granted map[catalog.ProbeKind]error // what has been asked
 }
 
 func (k *kernel) close() {
@@ -79,6 +80,9 @@ func (k *kernel) tracefs() (*tracefs.FS, error) {
 func (k *kernel) find(a catalog.Address) ([]*kernelPoint, error) {
 	if reason := k.refused[a]; reason != "" {
 		return nil, errors.New(reason)
+	}
+	if err := k.grants(a.Kind); err != nil {
+		return nil, err
 	}
 	addresses := []catalog.Address{a}
 	if a.IsPattern() {

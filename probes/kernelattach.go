@@ -36,6 +36,9 @@ type kernelPrograms struct {
 	*bpf.Kernel
 	shared map[programKey]*ebpf.Program // those to which the attach cookie tells the site
 	hooks  []io.Closer
+
+	mu  sync.Mutex // guards all
+	all []*ebpf.Program
 }
 
 type programKey struct {
@@ -101,7 +104,7 @@ func (k *kernelPrograms) close() error {
 	for _, h := range k.hooks {
 		errs = append(errs, h.Close())
 	}
-	for _, p := range k.shared {
+	for _, p := range k.all {
 		errs = append(errs, p.Close())
 	}
 	return errors.Join(append(errs, k.Kernel.Close())...)
@@ -118,8 +121,36 @@ func (k *kernelPrograms) program(action bpf.Action, hook bpf.Hook) (*ebpf.Progra
 		return nil, err
 	}
 	k.shared[key] = p
+	k.keep(p)
 	return p, nil
 }
+
+// keep holds a program until the end: it tells what it missed.
+func (k *kernelPrograms) keep(p *ebpf.Program) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.all = append(k.all, p)
+}
+
+// missed counts the hits at which the kernel ran no program, since the processor
+// was running one that must not be entered again (since Linux 6.7 also those of kprobes and
+// tracepoints, kernel/trace/bpf_trace.c).
+func (k *kernelPrograms) missed() (n uint64) {
+	if k == nil {
+		return 0
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, p := range k.all {
+		if stats, err := p.Stats(); err == nil {
+			n += stats.RecursionMisses
+		}
+	}
+	return n
+}
+
+// Missed is how many hits of probes in the kernel ran no program.
+func (s *Session) Missed() uint64 { return s.inKernel.missed() }
 
 // actions are the programs' names for what is done at a site.
 var actions = map[action]bpf.Action{actionStart: bpf.ActionStart, actionDone: bpf.ActionDone, actionPoint: bpf.ActionPoint}
@@ -143,7 +174,7 @@ func (s *Session) hang(sv *served, action bpf.Action, kind catalog.ProbeKind, si
 			return s.hangMulti(sv, action, kind, sites)
 		}
 		if _, err := os.Stat(kprobeEvents); err != nil {
-			return nil, errNoKprobes
+			return nil, errNoKprobes // but those of many functions
 		}
 		return eachSite(sv, sites, func(k *kernelPoint, index uint32) (io.Closer, error) {
 			return s.hangKprobe(action, k, index)
@@ -167,8 +198,12 @@ func (s *Session) hang(sv *served, action bpf.Action, kind catalog.ProbeKind, si
 		if err != nil {
 			return nil, err
 		}
-		defer p.Close() // the link keeps it
-		return link.AttachTracing(link.TracingOptions{Program: p, AttachType: hook.Attach})
+		l, err := link.AttachTracing(link.TracingOptions{Program: p, AttachType: hook.Attach})
+		if err != nil {
+			return nil, errors.Join(err, p.Close())
+		}
+		s.inKernel.keep(p)
+		return l, nil
 	})
 }
 
@@ -247,28 +282,6 @@ func attachTracepoint(p *ebpf.Program, id, cookie uint64) (io.Closer, error) {
 		return nil, errors.Join(fmt.Errorf("link the program: %w", syscall.Errno(errno)), unix.Close(event))
 	}
 	return &perfLink{int(fd), event}, nil
-}
-
-// kprobeEvents is there where the kernel has kprobes as perf events.
-const kprobeEvents = "/sys/bus/event_source/devices/kprobe"
-
-var errNoKprobes = errors.New("the kernel has no kprobes (CONFIG_KPROBES)")
-
-// explainKernel says what the kernel's refusal means.
-func explainKernel(kind catalog.ProbeKind, err error) error {
-	switch {
-	case errors.Is(err, errNoKprobes):
-		return err
-	case errors.Is(err, os.ErrPermission):
-		return fmt.Errorf("the kernel does not permit %s programs (%w)", kind, os.ErrPermission)
-	case errors.Is(err, os.ErrNotExist), errors.Is(err, unix.ESRCH):
-		return errors.New("the kernel lets nothing be attached to that function: it is inlined, or not to be traced")
-	case errors.Is(err, unix.EADDRNOTAVAIL):
-		return errors.New("several functions of the kernel have that name")
-	case errors.Is(err, unix.EINVAL):
-		return errors.New("the kernel lets nothing be attached there (EINVAL): it is not to be probed")
-	}
-	return err
 }
 
 // closeAll closes at the same time: to remove a link the kernel waits until no

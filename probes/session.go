@@ -103,10 +103,11 @@ type Session struct {
 	nextSite uint32
 	slots    map[*catalog.Tier]uint8 // where threads keep operations at probes in the kernel
 
-	mu        sync.RWMutex // guards instances
-	instances map[uint32]*instance
-	table     atomic.Pointer[[]*bridge.Operation]
-	report    atomic.Pointer[Report]
+	mu         sync.RWMutex // guards the two maps
+	instances  map[uint32]*instance
+	siteCounts map[uint16][]siteCount // by operation
+	table      atomic.Pointer[[]*bridge.Operation]
+	report     atomic.Pointer[Report]
 
 	opening sync.Mutex                       // guards the kernel side's one place for a record of what is open
 	left    [][]byte                         // records of what was open when the session drained
@@ -130,7 +131,7 @@ func Open(cfg Config) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{scout: scout, served: make(map[string]*served), slots: make(map[*catalog.Tier]uint8), instances: make(map[uint32]*instance)}
+	s := &Session{scout: scout, served: make(map[string]*served), slots: make(map[*catalog.Tier]uint8), instances: make(map[uint32]*instance), siteCounts: make(map[uint16][]siteCount)}
 	s.table.Store(&[]*bridge.Operation{})
 	s.report.Store(&Report{})
 	if err := s.prepare(); err != nil {

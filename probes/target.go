@@ -10,9 +10,10 @@ import (
 	"strings"
 )
 
-// Target chooses processes: by pid, by the base name of their executable, or
-// by its path as the process itself sees it.
+// Target chooses processes: by pid, by the base name of their executable, by its
+// path as the process itself sees it, or by their container.
 type Target struct {
+	Container string // beginning of the container's id
 	PID  int    // not zero: this process only
 	Name string // base name of the executable
 	Path string // absolute path of the executable
@@ -42,9 +43,23 @@ func ParseTarget(s string) (Target, error) {
 	return Target{PID: pid}, nil
 }
 
+// minContainer is how much of a container's id must be given.
+const minContainer = 6
+
+// ParseContainer reads the beginning of a container's id as a target: all processes
+// in it.
+func ParseContainer(s string) (Target, error) {
+	if len(s) < minContainer || len(s) > 64 || !isHex(s, len(s)) {
+		return Target{}, fmt.Errorf("container %q: want %d to 64 hexadecimal digits of its id", s, minContainer)
+	}
+	return Target{Container: s}, nil
+}
+
 // String returns the target as ParseTarget reads it.
 func (t Target) String() string {
 	switch {
+	case t.Container != "":
+		return "in container " + t.Container
 	case t.PID != 0:
 		return strconv.Itoa(t.PID)
 	case t.Path != "":
@@ -55,6 +70,8 @@ func (t Target) String() string {
 
 func (t Target) matches(p *process) bool {
 	switch {
+	case t.Container != "":
+		return strings.HasPrefix(containerOfProcess(p.pid).id, t.Container)
 	case t.PID != 0:
 		return p.pid == t.PID
 	case t.Path != "":

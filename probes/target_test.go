@@ -5,6 +5,7 @@ package probes
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -34,6 +35,17 @@ func TestParseTarget(t *testing.T) {
 		}
 		if again, _ := ParseTarget(got.String()); test.ok && again != got {
 			t.Errorf("%q: %q reads back as %v", test.in, got.String(), again)
+		}
+	}
+}
+
+func TestParseContainer(t *testing.T) {
+	if got, err := ParseContainer("5a1c0ffee012"); err != nil || got != (Target{Container: "5a1c0ffee012"}) {
+		t.Errorf("%v, %v", got, err)
+	}
+	for _, s := range []string{"", "5a1c0", "5A1C0FFEE012", "my-container", strings.Repeat("a", 65)} {
+		if got, err := ParseContainer(s); err == nil {
+			t.Errorf("%q is %v", s, got)
 		}
 	}
 }

@@ -26,7 +26,10 @@ import (
 // config is what a configuration file holds and what flags override.
 type config struct {
 	Targets       []string      `yaml:"targets"`
+	Containers    []string      `yaml:"containers"`
 	Profiles      []string      `yaml:"profiles"`
+	Operations    []string      `yaml:"operations"`
+	Counts        []string      `yaml:"counts"`
 	Export        []string      `yaml:"export"`
 	Detail        string        `yaml:"detail"`
 	MinDuration   time.Duration `yaml:"min_duration"`
@@ -47,7 +50,7 @@ type config struct {
 
 // parsedProfiles are the profiles of these names, read once.
 type parsedProfiles struct {
-	names []string
+	names []string // with ad-hoc operations and targets
 	list  []*catalog.Profile
 	err   error
 }
@@ -63,6 +66,8 @@ func defaultConfig() config {
 // flags binds the settings to flags of the same meaning.
 func (c *config) flags(f *pflag.FlagSet) {
 	c.lookFlags(f)
+	f.StringArrayVarP(&c.Operations, "operation", "o", c.Operations, "a span for each `NAME=START..DONE`, of probes as bpftrace writes them (repeatable)")
+	f.StringArrayVarP(&c.Counts, "count", "c", c.Counts, "count hits of `[NAME=]PROBE` (repeatable)")
 	f.StringArrayVarP(&c.Export, "export", "e", c.Export, "send spans and metrics to this `OUTPUT`: otlp, console, file:PATH, prometheus:ADDR or none (repeatable)")
 	f.DurationVar(&c.MinDuration, "min-duration", c.MinDuration, "no span for shorter operations, unless they fail; metrics count all")
 	f.Float64Var(&c.Sample, "sample", c.Sample, "share of operations that give a span, from 0 (excluded) to 1; metrics count all")
@@ -81,6 +86,7 @@ func (c *config) flags(f *pflag.FlagSet) {
 // lookFlags are the flags that say at what to look.
 func (c *config) lookFlags(f *pflag.FlagSet) {
 	f.StringArrayVarP(&c.Targets, "target", "t", c.Targets, "look only at this `NAME|PID|PATH` (repeatable; default: every server that a profile knows)")
+	f.StringArrayVar(&c.Containers, "container", c.Containers, "look only at processes in the container whose `ID` begins so (repeatable)")
 	f.StringArrayVarP(&c.Profiles, "profile", "p", c.Profiles, "use only this profile, `NAME|FILE` (repeatable; default: all built-in ones of servers)")
 	f.StringVar(&c.Detail, "detail", c.Detail, "how closely to look: query, phases or stages")
 }
@@ -130,6 +136,11 @@ func (c *config) validate() error {
 			fault("targets[%d]: %v", i, err)
 		}
 	}
+	for i, t := range c.Containers {
+		if _, err := probes.ParseContainer(t); err != nil {
+			fault("containers[%d]: %v", i, err)
+		}
+	}
 	for i, e := range c.Export {
 		if _, err := parseOutput(e); err != nil {
 			fault("export[%d]: %v", i, err)
@@ -176,20 +187,24 @@ func isDetail(s string) bool {
 
 // profiles reads the profiles that the settings name, or all built-in ones.
 func (c *config) profiles() ([]*catalog.Profile, error) {
-	if c.parsed == nil || !slices.Equal(c.parsed.names, c.Profiles) {
+	names := slices.Concat(c.Profiles, c.Operations, c.Counts, c.Targets)
+	if c.parsed == nil || !slices.Equal(c.parsed.names, names) {
 		list, err := c.parseProfiles()
-		c.parsed = &parsedProfiles{names: slices.Clone(c.Profiles), list: list, err: err}
+		c.parsed = &parsedProfiles{names: names, list: list, err: err}
 	}
 	return c.parsed.list, c.parsed.err
 }
 
 func (c *config) parseProfiles() ([]*catalog.Profile, error) {
+	adhoc, adhocErr := c.adhocProfiles()
+	if len(c.Profiles) == 0 && len(c.Operations)+len(c.Counts) > 0 {
+		return adhoc, adhocErr
+	}
 	if len(c.Profiles) == 0 {
 		all := catalog.Builtin()
 		return slices.DeleteFunc(all, (*catalog.Profile).OfHost), nil // those are asked for by name
 	}
-	var all []*catalog.Profile
-	var errs []error
+	all, errs := adhoc, []error{adhocErr}
 	for _, name := range c.Profiles {
 		p, err := catalog.Load(name)
 		if err != nil {
@@ -211,12 +226,17 @@ func (c *config) probesConfig() (probes.Config, error) {
 		Profiles: profiles, Detail: catalog.Detail(c.Detail), MinDuration: c.MinDuration, Sample: c.Sample,
 		Programs: c.programs(), Logf: logf, Ahead: c.ahead, SymbolCache: symbolCache(),
 	}
-	for _, t := range c.Targets {
-		target, err := probes.ParseTarget(t)
-		if err != nil {
-			return cfg, err
+	for _, list := range []struct {
+		texts []string
+		parse func(string) (probes.Target, error)
+	}{{c.Targets, probes.ParseTarget}, {c.Containers, probes.ParseContainer}} {
+		for _, t := range list.texts {
+			target, err := list.parse(t)
+			if err != nil {
+				return cfg, err
+			}
+			cfg.Targets = append(cfg.Targets, target)
 		}
-		cfg.Targets = append(cfg.Targets, target)
 	}
 	return cfg, nil
 }

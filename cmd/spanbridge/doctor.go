@@ -86,6 +86,11 @@ func (d *diagnosis) verdict(targets []string) error {
 			host = append(host, c.Name)
 		}
 	}
+	for _, h := range d.Hosts {
+		if n := len(h.Unseen); n > 0 {
+			unseen = append(unseen, fmt.Sprintf("%d of %s", n, h.Profile))
+		}
+	}
 	for _, t := range d.Targets {
 		if n := len(t.Unseen); n > 0 {
 			unseen = append(unseen, fmt.Sprintf("%d of process %d", n, t.PID))
@@ -97,7 +102,7 @@ func (d *diagnosis) verdict(targets []string) error {
 	case len(d.Unknown) > 0:
 		u := d.Unknown[0]
 		return fmt.Errorf("process %d (%s): %s", u.PID, u.Executable, u.Reason)
-	case len(targets) > 0 && len(d.Targets) == 0:
+	case len(targets) > 0 && len(d.Targets) == 0 && len(d.Hosts) == 0:
 		return fmt.Errorf("no process %s is running", strings.Join(targets, " or "))
 	case len(unseen) > 0:
 		return missingError("operations that cannot be seen: %s", join(unseen))

@@ -27,6 +27,9 @@ type doctorPage struct {
 func (p *doctorPage) print(d *diagnosis) error {
 	p.w = bufio.NewWriter(p.out)
 	p.host(d.Host)
+	for i := range d.Hosts {
+		p.hosted(&d.Hosts[i], d.Detail)
+	}
 	for i := range d.Targets {
 		p.target(&d.Targets[i], d.Detail)
 	}
@@ -35,7 +38,7 @@ func (p *doctorPage) print(d *diagnosis) error {
 		p.paragraph("program", orDash(u.Executable))
 		p.paragraph("not known", u.Reason)
 	}
-	if len(d.Targets)+len(d.Unknown) == 0 {
+	if len(d.Targets)+len(d.Unknown)+len(d.Hosts) == 0 {
 		fmt.Fprint(p.w, "\nno server that a profile knows is running, or may be looked at\n")
 	}
 	return p.w.Flush()
@@ -44,11 +47,11 @@ func (p *doctorPage) print(d *diagnosis) error {
 func (p *doctorPage) host(checks []probes.Check) {
 	fmt.Fprintln(p.w, p.strong("host"))
 	for _, c := range checks {
-		fmt.Fprintf(p.w, "  %s  %-17s  ", p.state(c.State), c.Name)
-		p.wrap(30, c.Detail)
+		fmt.Fprintf(p.w, "  %s  %-20s  ", p.state(c.State), c.Name)
+		p.wrap(33, c.Detail)
 		if c.Mend != "" {
-			fmt.Fprint(p.w, strings.Repeat(" ", 30))
-			p.wrap(30, "→ "+c.Mend)
+			fmt.Fprint(p.w, strings.Repeat(" ", 33))
+			p.wrap(33, "→ "+c.Mend)
 		}
 	}
 }
@@ -91,6 +94,29 @@ func (p *doctorPage) target(t *probes.TargetReport, detail string) {
 	}
 }
 
+// hosted tells how a profile about the host is served.
+func (p *doctorPage) hosted(h *probes.HostReport, detail string) {
+	fmt.Fprintf(p.w, "\n%s\n", p.strong("the host, by "+h.Profile))
+	p.operations(h.Operations)
+	for _, op := range h.Operations {
+		for _, m := range op.Missing {
+			p.paragraph("missing", fmt.Sprintf("%s in %s: %s", m.Capture, op.Name, m.Reason))
+		}
+		for _, reason := range op.Passed {
+			p.paragraph("not at", fmt.Sprintf("%s in %s", reason, op.Name))
+		}
+		for _, m := range op.Misses {
+			p.paragraph("not by", fmt.Sprintf("%s in %s: %s", m.Tier, op.Name, m.Reason))
+		}
+	}
+	for _, reason := range h.Reasons() {
+		p.paragraph("not seen", reason)
+	}
+	if len(h.LeftOut) > 0 {
+		p.paragraph("left out", fmt.Sprintf("by --detail %s: %s", detail, join(h.LeftOut)))
+	}
+}
+
 func standing(t *probes.TargetReport) string {
 	switch t.Standing {
 	case probes.StandingTested:
@@ -127,7 +153,8 @@ func cost(ns int64) string {
 // classes counts sites by what they cost, such as "2 emulated, 1 single-step".
 func classes(sites []probes.OperationSite) string {
 	var parts []string
-	for _, class := range []probes.Cost{probes.CostEmulated, probes.CostReturn, probes.CostStepped, probes.CostUnknown} {
+	for _, class := range []probes.Cost{probes.CostEmulated, probes.CostReturn, probes.CostStepped, probes.CostUnknown,
+		probes.CostKprobe, probes.CostTracing, probes.CostTracepoint} {
 		n := 0
 		for _, s := range sites {
 			if s.Cost == class {

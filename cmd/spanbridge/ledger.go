@@ -17,7 +17,7 @@ func (p *pipeline) ledger() (*bridge.Ledger, error) {
 		return nil, err
 	}
 	l := &bridge.Ledger{Ops: ops, Records: p.assembler.Counts(), Exporters: p.outputs.accounts()}
-	l.Records.DecodeErrors = p.session.DecodeErrors()
+	l.Records.DecodeErrors, l.Missed = p.session.DecodeErrors(), p.session.Missed()
 	for i := range ops {
 		op := p.session.Operation(ops[i].Op)
 		l.Names = append(l.Names, op.Profile+"/"+op.Name+"/"+op.Tier)
@@ -62,7 +62,7 @@ func printLedger(l *bridge.Ledger) {
 	}
 	r := &l.Records
 	logf("ledger: records: received=%d spans=%d%s", r.Received, r.Spans(), pairs(
-		"decode_errors", r.DecodeErrors, "unsampled", r.Unsampled, "unknown", r.Unknown, "noted", r.Noted,
+		"missed", l.Missed, "decode_errors", r.DecodeErrors, "unsampled", r.Unsampled, "unknown", r.Unknown, "noted", r.Noted,
 		"children", r.Children, "adopted", r.Adopted, "linked", r.Linked, "stale", r.Stale,
 		"malformed_context", r.Malformed, "ambiguous_context", r.Ambiguous, "orphaned", r.Orphaned,
 		"forgotten", r.Forgotten, "faulty", r.Faulty))

@@ -56,6 +56,7 @@ type outputs struct {
 	tallies   []*bridge.Tally
 	names     []string
 	stops     []func(context.Context) error // of metrics: while the kernel's counts can be read
+	console   *lines                        // standard output, nil unless the console is an output
 	producer  *metrics.Producer
 	resource  *resource.Resource
 }
@@ -83,7 +84,8 @@ func (o *outputs) add(ctx context.Context, out output) error {
 	case "otlp":
 		return o.addOTLP(ctx, tally, pipeline)
 	case "console":
-		o.use("console", console.New(os.Stdout, terminal(os.Stdout), tally), tally)
+		o.console = &lines{to: os.Stdout}
+		o.use("console", console.New(o.console, terminal(os.Stdout), tally), tally)
 	case "file":
 		exporter, err := file.New(out.arg, tally)
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -200,9 +201,21 @@ func (p *pipeline) nothingToSee(report *probes.Report) error {
 // ledger.
 func (p *pipeline) carry(ctx context.Context) error {
 	b := bridge.Bridge{Source: p.session, Assembler: p.assembler, Exporters: p.outputs.exporters, Logf: logf}
+	counted := make(chan struct{})
+	counts := liveCounts{source: p.session, out: p.outputs.console}
+	go func() {
+		defer close(counted)
+		if p.outputs.console != nil {
+			counts.run(ctx)
+		}
+	}()
 	ended := make(chan error, 1)
 	go func() { ended <- b.Run(context.WithoutCancel(ctx)) }()
 	errs := []error{p.session.Watch(ctx), p.session.Drain(), <-ended}
+	<-counted
+	if p.outputs.console != nil {
+		counts.print(time.Now())
+	}
 
 	final, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
 	defer cancel()

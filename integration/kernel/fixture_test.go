@@ -166,7 +166,7 @@ func (o *observer) records() (all []record) {
 		c.Record.Entries = append([]bridge.Entry(nil), r.Entries...)
 		c.Record.Waits = append([]bridge.Wait(nil), r.Waits...)
 		for _, f := range op.Fields {
-			if f.Type == bridge.FieldString {
+			if f.Type >= bridge.FieldString {
 				c.texts[f.Name] = string(r.Strings[f.Slot])
 			} else {
 				c.values[f.Name] = int64(r.Values[f.Slot])
