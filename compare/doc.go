@@ -22,7 +22,8 @@
 // time, so two accounts of it are two sequences of the same order, and pairing
 // is an alignment of sequences: statements of different texts never pair, nor
 // such that lie further apart in time than the coarser clock explains, and of all
-// pairings without crossings that one is taken which pairs the most, and of
-// those the one with the smallest differences in time. Clocks of accounts may be
-// apart, by a constant or after a step: see [Offset].
+// pairings without crossings that one is taken which costs the least: a pair costs
+// its difference in time, and a statement that stays alone as much as the largest
+// difference allowed. Clocks of accounts may be apart, by a constant or after a step:
+// see [Offset].
 package compare
