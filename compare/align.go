@@ -276,7 +276,7 @@ const (
 	stepY
 )
 
-// best finds the alignment that pairs the most, at the smallest distance, in
+// best finds the alignment that costs the least, in
 // time proportional to the product of the lengths.
 func (l *lane) best(x0, x1, y0, y1 int) []Pair {
 	n, m := x1-x0, y1-y0
