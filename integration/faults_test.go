@@ -398,7 +398,9 @@ func TestManyDatabasesOverflowTheHistogramsOnly(t *testing.T) {
 	if len(r.spans) != 2*databases || row["submitted"] != 2*databases {
 		t.Errorf("%d spans, %d submitted, want %d", len(r.spans), row["submitted"], 2*databases)
 	}
-	if lost := row["histogram_lost"]; lost == 0 || lost >= databases {
+	// The map has room for 1024 series. On a busy machine the kernel has not always
+	// memory at hand for each of them when it first comes.
+	if lost := row["histogram_lost"]; lost == 0 || lost >= 2*databases {
 		t.Errorf("histogram_lost = %d, want some of %d", lost, 2*databases)
 	}
 	seen := make(map[any]bool)
