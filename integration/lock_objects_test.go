@@ -288,13 +288,15 @@ func (b *blockage) test(t *testing.T, server *servers.Server, want map[string]an
 	}
 }
 
-// untilWaits returns once a connection waits for a lock.
+// untilWaits returns once a connection waits for a lock. InnoDB shows its transactions
+// as they were when somebody last looked, until nobody has for a tenth of a second
+// (CACHE_MIN_IDLE_TIME_NS in storage/innobase/trx/trx0i_s.cc).
 func (c *client) untilWaits(connection int64) {
 	c.t.Helper()
 	const waiting = `SELECT (SELECT COUNT(*) FROM information_schema.PROCESSLIST
 			WHERE ID = ? AND (STATE LIKE 'Waiting for %' OR STATE = 'User lock'))
 		+ (SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_mysql_thread_id = ? AND trx_state = 'LOCK WAIT')`
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(150 * time.Millisecond) {
 		var n int
 		if err := c.conn.QueryRowContext(c.t.Context(), waiting, connection, connection).Scan(&n); err != nil {
 			c.t.Fatal(err)
