@@ -271,7 +271,7 @@ func TestDoctorWithoutPrivilegeNamesWhatIsMissing(t *testing.T) {
 	if code != 3 || !strings.Contains(stderr, "for lack of: privileges") {
 		t.Errorf("exit code %d, standard error %q", code, stderr)
 	}
-	if want := "missing  privileges         without CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE"; !strings.Contains(stdout, want) {
+	if want := "missing  privileges            without CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE"; !strings.Contains(stdout, want) {
 		t.Errorf("%q is not in\n%s", want, stdout)
 	}
 	if code, _, stderr := command(t, nobody, "doctor", "--target", "1"); code != 3 || !strings.Contains(stderr, "privileges") {
