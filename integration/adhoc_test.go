@@ -7,6 +7,7 @@ package integration
 import (
 	"bufio"
 	"io"
+	"os"
 	"os/exec"
 	"regexp"
 	"strconv"
@@ -73,10 +74,14 @@ func TestOperationsOfTheCommandLineGiveSpansAndMetrics(t *testing.T) {
 }
 
 func TestWhatTheKernelLacksIsSaid(t *testing.T) {
+	function := `the kernel has no function vfs_fsync_rang, did you mean "vfs_fsync_range"?`
+	if _, err := os.Stat("/sys/bus/event_source/devices/kprobe"); err != nil {
+		function = "the kernel has no kprobes (CONFIG_KPROBES)"
+	}
 	for _, test := range []struct{ name, count, want string }{
 		{"a tracepoint", "tracepoint:sched:sched_proces_exec", `the kernel has no tracepoint sched:sched_proces_exec, did you mean "sched:sched_process_exec"?`},
 		{"a raw tracepoint", "rawtracepoint:sched_swich", `the kernel has no raw tracepoint sched_swich, did you mean "sched_switch"?`},
-		{"a function", "kprobe:vfs_fsync_rang", `the kernel has no function vfs_fsync_rang, did you mean "vfs_fsync_range"?`},
+		{"a function", "kprobe:vfs_fsync_rang", function},
 		{"a pattern of nothing", "tracepoint:sched:x_*", "nothing in the kernel matches tracepoint:sched:x_*"},
 		{"a pattern of too much", "tracepoint:*:*", "more than 512: narrow it"},
 	} {
