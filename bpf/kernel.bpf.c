@@ -40,16 +40,38 @@ static __always_inline __u32 site_of(void *ctx)
 	return only_site == BY_COOKIE ? bpf_get_attach_cookie(ctx) : only_site;
 }
 
+static __always_inline bool is_target(__u32 op, __u32 tgid)
+{
+	__u64 key = (__u64)op << 32 | tgid;
+
+	return bpf_map_lookup_elem(&targets, &key);
+}
+
+/* Reports whether a target started the current process, or what started it. */
+__noinline int is_child(__u32 op)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	for (int i = 0; i < MAX_ANCESTORS; i++) {
+		task = BPF_CORE_READ(task, real_parent);
+		if (is_target(op, BPF_CORE_READ(task, tgid)))
+			return 1;
+	}
+	return 0;
+}
+
+static __always_inline bool wanted_of(const struct spec *spec, __u32 tgid)
+{
+	if (!(spec->flags & SPEC_ONLY_TARGETS) || is_target(spec->op, tgid))
+		return true;
+	if (spec->flags & SPEC_CHILDREN)
+		return is_child(spec->op);
+	return spec->flags & SPEC_FORKS && is_target(spec->op, server_tgid());
+}
+
 static __always_inline bool wanted_here(const struct spec *spec)
 {
-	__u64 key = (__u64)spec->op << 32 | bpf_get_current_pid_tgid() >> 32;
-
-	if (!(spec->flags & SPEC_ONLY_TARGETS) || bpf_map_lookup_elem(&targets, &key))
-		return true;
-	if (!(spec->flags & SPEC_FORKS))
-		return false;
-	key = (__u64)spec->op << 32 | server_tgid();
-	return bpf_map_lookup_elem(&targets, &key);
+	return wanted_of(spec, bpf_get_current_pid_tgid() >> 32);
 }
 
 /* False if the value of the guard does not meet the condition. */
@@ -57,6 +79,8 @@ static __always_inline bool guard(const struct spec *spec, const struct moment *
 {
 	__u64 value = 0;
 
+	if (spec->given.kind != ARG_NONE && (read_word(&spec->given, at, 0, &value) || !value))
+		return false;
 	if (!spec->when)
 		return true;
 	if (read_word(&spec->guard, at, 0, &value))
@@ -102,11 +126,11 @@ static __always_inline int on_start(struct hit *hit, __u32 site)
 	struct thread *thread = 0;
 	__u32 op;
 
-	if (!meets(hit, site))
+	if (!meets(hit, site) || !find_owner(hit))
 		return 0;
 	if (hit->config->is_inline)
 		thread = find_around(hit);
-	if (hit->config->is_inline ? !thread : !wanted_here(hit->spec))
+	if (hit->config->is_inline ? !thread : !wanted_of(hit->spec, hit->owner.tgid))
 		return 0;
 	op = hit->spec->op;
 	count(op, COUNT_STARTS);
@@ -131,10 +155,12 @@ static __always_inline void tell_apart(struct histogram_key *key, const struct h
 	key->tgid = config->of_host ? 0 : event->tgid;
 	if (config->error)
 		key->status = event->values[(config->error - 1) & (MAX_VALUES - 1)];
-	if (config->by_value)
-		key->namespace[0] = event->values[(config->by_value - 1) & (MAX_VALUES - 1)];
 	if (config->by_string)
 		copy_name(key, hit);
+	for (int i = 0; i < BY_VALUES; i++)
+		if (config->by_value[i])
+			key->namespace[NAMESPACE_SIZE / 8 - BY_VALUES + i] =
+				event->values[(config->by_value[i] - 1) & (MAX_VALUES - 1)];
 }
 
 static __always_inline void finish(struct hit *hit)
@@ -147,6 +173,10 @@ static __always_inline void finish(struct hit *hit)
 
 	if ((__s64)duration_ns < 0)
 		duration_ns = 0;
+	if (hit->spec->flags & SPEC_SETTLES && !wanted_of(hit->spec, event->tgid)) {
+		count(op, COUNT_FILTERED);
+		return;
+	}
 	tell_apart(&key, hit);
 	observe(&key, duration_ns, 0);
 	if (!key.failed && duration_ns < config->min_ns) {
@@ -180,6 +210,8 @@ static __always_inline int on_done(struct hit *hit, __u32 site)
 			end_stray(hit);
 		return 0;
 	}
+	if (hit->spec->flags & SPEC_OWNER && find_owner(hit))
+		enter_owner(hit);
 	if (hit->spec->flags & SPEC_NOTE) {
 		count(op, COUNT_NOTES);
 		capture_all(hit);

@@ -22,6 +22,12 @@ struct pending_key {
 	__u64 op;
 };
 
+/* Whose an operation is. */
+struct owner {
+	__u64 task; /* a struct task_struct, 0: the current one, or nobody */
+	__u32 tgid, tid;
+};
+
 struct hit {
 	const struct spec *spec;
 	const struct op_config *config;
@@ -29,6 +35,7 @@ struct hit {
 	struct moment at;
 	struct pending_key key;
 	__u64 real_start_ns; /* that a capture tells, or 0 */
+	struct owner owner;
 };
 
 static __always_inline long read_memory(void *to, __u32 size, __u64 address, bool user)
@@ -43,6 +50,17 @@ static __always_inline long read_number(__u64 *value, __u32 size, __u64 address,
 	*value = 0;
 	/* From 1 to 8, in a way that Linux 6.1 can follow. */
 	return read_memory(value, ((size - 1) & 7) + 1, address, user);
+}
+
+/* The struct file of a descriptor of the current process, or 0. */
+static __always_inline __u64 file_of(__u32 descriptor)
+{
+	struct fdtable *table = BPF_CORE_READ(bpf_get_current_task_btf(), files, fdt);
+	__u64 file = 0;
+
+	if (descriptor < BPF_CORE_READ(table, max_fds))
+		read_number(&file, 8, (__u64)BPF_CORE_READ(table, fd) + 8ULL * descriptor, false);
+	return file;
 }
 
 /* Returns 0, or a negative error number if memory could not be read. */
@@ -75,6 +93,11 @@ __noinline int read_word(const struct arg *arg, const struct moment *at, const s
 	case ARG_TASK:
 		v = (__u64)bpf_get_current_task();
 		break;
+	case ARG_FILE:
+		if (read_number(&v, 4, at->context + arg->disp, false))
+			return -1;
+		v = file_of(v);
+		break;
 	case ARG_SAVED:
 		if (!event)
 			return -1;
@@ -94,7 +117,9 @@ __noinline int read_word(const struct arg *arg, const struct moment *at, const s
 				arg->user >> i & 1))
 			return -1;
 	}
-	v = extend(v, size, arg->is_signed);
+	v = extend(v, size, arg->is_signed) >> (arg->right & 63);
+	if (arg->bits)
+		v &= (1ULL << (arg->bits & 63)) - 1;
 	*value = v && arg->add ? v + arg->add : v;
 	return 0;
 }
@@ -224,7 +249,7 @@ static __always_inline void capture_all(struct hit *hit)
 		bpf_loop(hit->spec->captures & (MAX_CAPTURES * 2 - 1), capture_one, hit, 0);
 }
 
-/* To copy a name by words. */
+/* Leaves the words for integers alone. */
 static __always_inline void copy_name(struct histogram_key *key, const struct hit *hit)
 {
 	struct event *event = hit->event;
@@ -236,8 +261,8 @@ static __always_inline void copy_name(struct histogram_key *key, const struct hi
 		return;
 	offset = event->strings[slot].offset;
 	length = event->strings[slot].length;
-	if (length >= NAMESPACE_SIZE)
-		length = NAMESPACE_SIZE - 1;
+	if (length >= NAMESPACE_SIZE - 8 * BY_VALUES)
+		length = NAMESPACE_SIZE - 8 * BY_VALUES - 1;
 	opaque(offset);
 	if (offset > data_size - MAX_STRING)
 		return;

@@ -10,7 +10,8 @@
 #ifndef SPANBRIDGE_PENDING_BPF_H
 #define SPANBRIDGE_PENDING_BPF_H
 
-#define MAX_SLOTS 64
+#define MAX_SLOTS   64
+#define THREAD_NAME 16 /* TASK_COMM_LEN */
 
 /* How many operations a thread keeps; user space sets the value sizes of the maps too. */
 const volatile __u32 slots = 1;
@@ -100,10 +101,46 @@ static __always_inline struct event *new_pending(struct hit *hit)
 	return bpf_map_lookup_elem(&pending, &hit->key);
 }
 
+/* Finds out whose the operation is; false if that cannot be read. */
+static __always_inline bool find_owner(struct hit *hit)
+{
+	struct owner *owner = &hit->owner;
+	const struct task_struct *task;
+	__u64 id = bpf_get_current_pid_tgid();
+
+	owner->tgid = id >> 32;
+	owner->tid = id;
+	if (!(hit->spec->flags & SPEC_OWNER))
+		return true;
+	if (read_word(&hit->spec->owner, &hit->at, 0, &owner->task))
+		return false;
+	task = (const void *)owner->task;
+	owner->tgid = task ? BPF_CORE_READ(task, tgid) : 0;
+	owner->tid = task ? BPF_CORE_READ(task, pid) : 0;
+	return true;
+}
+
+/* Enters whose the operation is. The name of the thread is its first string. */
+static __always_inline void enter_owner(struct hit *hit)
+{
+	__u32 slot = hit->config->thread_name - 1;
+	const struct task_struct *task = (const void *)hit->owner.task;
+	struct event *event = hit->event;
+	char *name = data_of(checked(event));
+
+	event->tgid = hit->owner.tgid;
+	event->tid = hit->owner.tid;
+	if (slot >= MAX_STRINGS)
+		return;
+	if (!(hit->spec->flags & SPEC_OWNER))
+		bpf_get_current_comm(name, THREAD_NAME);
+	else if (!task || bpf_probe_read_kernel(name, THREAD_NAME, &task->comm))
+		__builtin_memset(name, 0, THREAD_NAME);
+}
+
 /* Opens the operation of the hit; one of the same key that is open still is replaced. */
 static __always_inline bool open_pending(struct hit *hit)
 {
-	__u64 id = bpf_get_current_pid_tgid();
 	__u32 op = hit->spec->op, slot = hit->config->thread_name - 1;
 	struct event *event;
 
@@ -116,15 +153,14 @@ static __always_inline bool open_pending(struct hit *hit)
 	}
 	__builtin_memset(event, 0, sizeof(*event));
 	event->op = op;
-	event->tgid = id >> 32;
-	event->tid = id;
 	event->seq = bpf_get_prandom_u32();
 	event->command = event->before = -1;
 	hit->event = event;
-	if (slot < MAX_STRINGS && !bpf_get_current_comm(data_of(event), 16)) {
-		event->strings[slot].length = 16;
-		event->used = 16;
+	if (slot < MAX_STRINGS) {
+		event->strings[slot].length = THREAD_NAME;
+		event->used = THREAD_NAME;
 	}
+	enter_owner(hit);
 	return true;
 }
 

@@ -26,6 +26,7 @@
 #define STRINGS_SIZE   1024 /* bytes of all strings of a record */
 #define TAIL_SIZE      512 /* bytes kept from the end of a long text */
 #define NAMESPACE_SIZE 64
+#define BY_VALUES      2   /* integers in the histogram's key, in the last words of its namespace */
 #define PREFIX_SIZE    24  /* bytes of op_config.prefix */
 #define JOIN_NS	       1000000 /* between the parts of an inner operation that goes on */
 #define MAX_WAITS      16 /* of a thread's operations, that are told one by one */
@@ -54,6 +55,7 @@ enum arg_kind {
 	ARG_INSIDE,   /* the address of disp in the context */
 	ARG_DATA_LOC, /* the address of a string that a 32-bit number at disp tells */
 	ARG_TASK,     /* the current struct task_struct */
+	ARG_FILE,     /* the struct file of the descriptor that a number at disp is */
 };
 
 struct arg {
@@ -62,7 +64,7 @@ struct arg {
 	__u8 is_signed;
 	__u8 shift;	  /* log2 of the index's scale */
 	__u8 base, index; /* registers */
-	__u8 right;	  /* bits by which a register is shifted: %ah is 8 */
+	__u8 right;	  /* bits by which a register is shifted: %ah is 8; in the kernel the value */
 	__u8 loads;	  /* how many of offsets to follow */
 	__s64 disp;
 	/*
@@ -73,7 +75,8 @@ struct arg {
 	__s32 add; /* to the last value, unless that is NULL */
 	/* Bit n: load n is from memory of the process; bit loads: a string is there. */
 	__u8 user;
-	__u8 pad[3];
+	__u8 bits; /* in the kernel: how many of the value are kept, 0: all */
+	__u8 pad[2];
 };
 
 enum capture_type {
@@ -129,6 +132,9 @@ enum spec_flags {
 	SPEC_TRUTH = 1 << 7,	  /* the guard is 1 for whatever is not 0 */
 	SPEC_TENTATIVE = 1 << 8,  /* the operation begins here, if an end follows */
 	SPEC_ARMED = 1 << 9,	  /* at probes of the kernel: hits count */
+	SPEC_OWNER = 1 << 10,	  /* there: owner tells whose the operation is */
+	SPEC_SETTLES = 1 << 11,	  /* there, of an end: only now is it known whose */
+	SPEC_CHILDREN = 1 << 12,  /* there: what a target started counts as one */
 };
 
 /* What to do at one site. */
@@ -146,6 +152,7 @@ struct spec {
 	__u16 when_base;  /* taken from the guard value; those of starts begin at 0 */
 	__u32 pad;
 	struct arg key[MAX_KEYS]; /* at probes of the kernel: by what an end finds its start */
+	struct arg owner;	  /* there: a struct task_struct; 0: nobody's */
 	struct capture capture[MAX_CAPTURES]; /* a text comes last */
 };
 
@@ -181,9 +188,10 @@ struct op_config {
 	__u8 conditional; /* starts may be refused: an end without a start is unwanted */
 	__u8 to_exit;	  /* it ends where a thread exits */
 	/* Captures that are in the histogram's key, by slot plus 1, or 0. */
-	__u8 error, by_value, by_string;
+	__u8 error, by_string;
+	__u8 by_value[BY_VALUES];
 	__u8 thread_name; /* the string that the thread's name is, by slot plus 1, or 0 */
-	__u8 unused[7];
+	__u8 unused[6];
 	/* Inline: what the thread waits for inside of it, by its value: enum time_class plus 1, or 0. */
 	__u8 told[MAX_TOLD];
 };

@@ -27,7 +27,8 @@ type ProgramsArg struct {
 	Offsets  [4]int32
 	Add      int32
 	User     uint8
-	Pad      [3]uint8
+	Bits     uint8
+	Pad      [2]uint8
 }
 
 type ProgramsCapture struct {
@@ -181,10 +182,10 @@ type ProgramsOpConfig struct {
 	Conditional  uint8
 	ToExit       uint8
 	Error        uint8
-	ByValue      uint8
 	ByString     uint8
+	ByValue      [2]uint8
 	ThreadName   uint8
-	Unused       [7]uint8
+	Unused       [6]uint8
 	Told         [16]uint8
 }
 
@@ -206,6 +207,7 @@ type ProgramsSpec struct {
 	WhenBase uint16
 	Pad      uint32
 	Key      [2]ProgramsArg
+	Owner    ProgramsArg
 	Capture  [16]ProgramsCapture
 }
 

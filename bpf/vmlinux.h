@@ -132,6 +132,7 @@ struct task_struct {
 	unsigned int in_iowait : 1;
 	unsigned long nvcsw, nivcsw, min_flt, maj_flt;
 	struct bpf_local_storage *bpf_storage;
+	char comm[16];
 } __attribute__((preserve_access_index));
 
 struct seq_file;
