@@ -265,7 +265,7 @@ func orElse(s, other string) string {
 }
 
 func (a *Assembler) addField(f *Field, r *Record) {
-	if f.Attr == "" || f.Role.private() {
+	if f.Attr == "" || f.Role.private() || f.Raw && !a.cfg.RawText {
 		return
 	}
 	if f.Type.text() {

@@ -30,6 +30,9 @@ func (a *Assembler) addKernel(r *Record, op *Operation) {
 	t := a.listen(r, op, instance)
 	span := a.newSpan(r, op, instance)
 	span.SpanID, span.TraceID = a.ids.span(), a.ids.trace()
+	if op.NamedBy != nil {
+		span.Name = orElse(a.told(r, []*Field{op.NamedBy}), op.Name)
+	}
 	first := len(a.attrs)
 	for i := range op.Fields {
 		a.addField(&op.Fields[i], r)
@@ -43,10 +46,12 @@ func (a *Assembler) addKernel(r *Record, op *Operation) {
 		a.attrs = append(a.attrs, String(keyErrorType, kind))
 	}
 	a.attrs = append(a.attrs, instance.MetricAttrs...)
-	if op.Host != nil {
+	if op.Host != nil && r.TGID != 0 {
 		a.attrs = append(a.attrs, Int(keyProcess, int64(r.TGID)))
 	}
-	a.attrs = append(a.attrs, Int(keyThread, int64(r.TID)))
+	if r.TID != 0 { // else it is nobody's
+		a.attrs = append(a.attrs, Int(keyThread, int64(r.TID)))
+	}
 	if name := a.threadName(r); name != "" {
 		a.attrs = append(a.attrs, String(keyThreadName, name))
 	}

@@ -65,6 +65,8 @@ type Field struct {
 	Role Role
 	// OmitZero leaves the attribute out when the value is 0 or "".
 	OmitZero bool
+	// Raw says that the value is shown only where raw text was asked for.
+	Raw bool
 	// Names translates integer values, such as command numbers, to text.
 	Names map[uint64]string
 }
@@ -79,6 +81,19 @@ func (f *Field) Text(value uint64) string {
 	}
 	return strconv.FormatUint(value, 10)
 }
+
+// SeriesText returns an integer value of the field as part of a series: nothing
+// where it is no attribute.
+func (f *Field) SeriesText(value uint64) string {
+	if value == 0 && f.OmitZero {
+		return ""
+	}
+	return f.Text(value)
+}
+
+// SeriesSeparator stands between the texts of several fields that a metric tells
+// apart.
+const SeriesSeparator = "\x00"
 
 // Key is the attribute's key, or the capture's name where it has none.
 func (f *Field) Key() string {
@@ -120,8 +135,10 @@ type Operation struct {
 	// Host is what the operation's spans come from where they are of the host as a
 	// whole, not of a process that the directory knows; else nil.
 	Host *Instance
-	// By is the field that the metric tells apart, or nil.
-	By *Field
+	// NamedBy is the field whose value is the span's name, or nil.
+	NamedBy *Field
+	// By are the fields that the metric tells apart, beside the namespace.
+	By []*Field
 	// Sequence says that each start of the inline operation ends the one before.
 	Sequence bool
 }

@@ -57,14 +57,30 @@ func (role Role) private() bool {
 // namespace returns the current database of a record, or what the metric tells
 // apart.
 func (a *Assembler) namespace(r *Record, op *Operation) string {
-	if op.By != nil && !op.By.Type.text() {
-		return op.By.Text(r.Values[op.By.Slot])
+	if len(op.By) > 0 {
+		return a.told(r, op.By)
 	}
 	for i := range op.Fields {
-		if f := &op.Fields[i]; f.Role == RoleNamespace || f == op.By {
+		if f := &op.Fields[i]; f.Role == RoleNamespace {
 			a.name = sqltext.ValidUTF8(a.name[:0], r.Strings[f.Slot])
 			return a.names.text(a.name)
 		}
 	}
 	return ""
+}
+
+// told joins the texts of fields, as the source does for a series.
+func (a *Assembler) told(r *Record, fields []*Field) string {
+	a.name = a.name[:0]
+	for i, f := range fields {
+		if i > 0 {
+			a.name = append(a.name, SeriesSeparator...)
+		}
+		if f.Type.text() {
+			a.name = sqltext.ValidUTF8(a.name, r.Strings[f.Slot])
+		} else {
+			a.name = append(a.name, f.SeriesText(r.Values[f.Slot])...)
+		}
+	}
+	return a.names.text(a.name)
 }

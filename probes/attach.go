@@ -34,6 +34,7 @@ type served struct {
 	links     []io.Closer
 	pids      map[int]bool              // processes that want it now
 	limited   bool                      // hits in other processes do not count
+	armed     bool                      // in the kernel: all probes are attached, hits count
 	untilExit func(attached bool) error // in the kernel
 	allowed   map[int]bool              // the processes that the kernel side knows, while limited
 }
@@ -100,7 +101,7 @@ func (s *Session) newServed(profile *catalog.Profile, p *plan) (*served, error) 
 	o := bridgeOperation(profile, p)
 	o.InKernel = sv.inKernel() && !op.Inline()
 	if sv.inKernel() && o.Point && len(sv.sites) > 1 {
-		o.By = &bridge.Field{Name: "probe", Attr: keyProbe, Type: bridge.FieldString}
+		o.By = []*bridge.Field{{Name: "probe", Attr: keyProbe, Type: bridge.FieldString}}
 		s.countBySite(sv)
 	}
 	if profile.OfHost() {
@@ -197,20 +198,27 @@ func bridgeOperation(profile *catalog.Profile, p *plan) *bridge.Operation {
 		Resets: catalog.Mask(op.Resets),
 	}
 	copy(o.Phases[:], op.Phases)
-	for i := range o.Fields {
-		if op.By != "" && o.Fields[i].Name == op.By {
-			o.By = &o.Fields[i]
+	if name := op.SpanCapture(); name != "" {
+		o.SpanName, o.NamedBy = "", o.Field(name)
+	}
+	for _, name := range op.By {
+		if f := o.Field(name); f != nil {
+			o.By = append(o.By, f)
 		}
 	}
 	return o
 }
 
-// writeSites tells the kernel side what the sites mean.
+// writeSites tells the kernel side what the sites mean: of ends first, which may
+// begin to count with it.
 func (s *Session) writeSites(sv *served) error {
-	for i := range sv.sites {
+	for i := range slices.Backward(sv.sites) {
 		spec := sv.sites[i].spec
-		if sv.limited {
+		if sv.limited && !(sv.tier.Settles() && sv.sites[i].action == actionStart) {
 			spec.Flags |= specOnlyTargets
+		}
+		if !sv.armed {
+			spec.Flags &^= specArmed
 		}
 		if err := s.objects.Sites.Put(sv.indexes[i], spec); err != nil {
 			return fmt.Errorf("configure site %s: %w", sv.sites[i].probe, err)
@@ -235,7 +243,12 @@ func (s *Session) attach(sv *served) error {
 			return errors.Join(err, sv.detach())
 		}
 	}
-	return nil
+	if !sv.inKernel() {
+		return nil
+	}
+	// To attach takes the kernel a while, in which it does what is to be seen.
+	sv.armed = true
+	return s.writeSites(sv)
 }
 
 // attachAction attaches one program to its sites, one link for each file.
@@ -316,7 +329,7 @@ func (s *Session) program(a action) *ebpf.Program {
 // detach removes the probes, starts first: they were attached last.
 func (sv *served) detach() error {
 	links := sv.links
-	sv.links = nil
+	sv.links, sv.armed = nil, false
 	if sv.inKernel() {
 		return errors.Join(sv.untilExit(false), closeAll(links))
 	}
@@ -353,7 +366,15 @@ func (s *Session) kernelConfig(c *bpf.ProgramsOpConfig, sv *served) {
 		}
 	}
 	c.Error = uint8(slots.Value(op.Roles.Error) + 1)
-	c.ByValue, c.ByString = uint8(slots.Value(op.By)+1), uint8(slots.String(op.By)+1)
+	byValue := 0
+	for _, name := range op.By {
+		if slot := slots.Value(name); slot >= 0 && sv.missing[name] == "" {
+			c.ByValue[byValue] = uint8(slot + 1)
+			byValue++
+		} else if slot := slots.String(name); slot >= 0 {
+			c.ByString = uint8(slot + 1)
+		}
+	}
 	if !op.Inline() {
 		c.ThreadName = uint8(threadNameSlot + 1)
 	}

@@ -24,6 +24,7 @@ const (
 	argInside
 	argDataLoc
 	argTask
+	argFile
 )
 
 const (
@@ -66,6 +67,9 @@ const (
 	specTruth       = 128
 	specTentative   = 256
 	specArmed       = 512
+	specOwner       = 1024
+	specSettles     = 2048
+	specChildren    = 4096
 )
 
 // place is what captures at one site are compiled with.

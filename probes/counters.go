@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"unsafe"
 
 	"github.com/cilium/ebpf"
 
 	"github.com/spanbridge/spanbridge/bpf"
 	"github.com/spanbridge/spanbridge/bridge"
+	"github.com/spanbridge/spanbridge/probes/catalog"
 )
 
 func (s *Session) operations() []*bridge.Operation { return *s.table.Load() }
@@ -159,10 +161,25 @@ func (s *Session) appendEvents(points []bridge.HistogramPoint) ([]bridge.Histogr
 // namespaceOf returns the namespace of a series, or the value that its operation
 // is told apart by, as text.
 func (s *Session) namespaceOf(key *bpf.ProgramsHistogramKey) string {
-	if op := s.Operation(key.Op); op != nil && op.By != nil && op.By.Type != bridge.FieldString {
-		return op.By.Text(key.Namespace[0])
-	}
 	text := unsafe.Slice((*byte)(unsafe.Pointer(&key.Namespace)), unsafe.Sizeof(key.Namespace))
+	op := s.Operation(key.Op)
+	if op == nil || len(op.By) == 0 {
+		return untilNUL(text)
+	}
+	integers := key.Namespace[len(key.Namespace)-catalog.MaxByIntegers:]
+	texts := make([]string, len(op.By))
+	for i, f := range op.By {
+		if f.Type == bridge.FieldString {
+			texts[i] = untilNUL(text[:len(text)-8*catalog.MaxByIntegers])
+			continue
+		}
+		texts[i] = f.SeriesText(integers[0])
+		integers = integers[1:]
+	}
+	return strings.Join(texts, bridge.SeriesSeparator)
+}
+
+func untilNUL(text []byte) string {
 	if end := bytes.IndexByte(text, 0); end >= 0 {
 		text = text[:end]
 	}

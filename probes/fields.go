@@ -3,6 +3,7 @@
 package probes
 
 import (
+	"strconv"
 	"sync"
 	"syscall"
 
@@ -41,7 +42,10 @@ func operationFields(op *catalog.Operation, tier *catalog.Tier, s catalog.Slots,
 		}
 		mapped[a.Capture] = true
 		f := newField(a.Capture, t, &op.Roles, s)
-		f.Attr, f.OmitZero, f.Names = a.Key, a.OmitZero, a.Names
+		f.Attr, f.OmitZero, f.Names, f.Raw = a.Key, a.OmitZero, a.Names, a.Raw
+		if a.Table != "" {
+			f.Names = tables[a.Table]()
+		}
 		fields = append(fields, f)
 	}
 	for _, probe := range tier.Probes() {
@@ -68,6 +72,36 @@ var errnoNames = sync.OnceValue(func() map[uint64]string {
 		if name := unix.ErrnoName(syscall.Errno(n)); name != "" {
 			names[uint64(n)] = name
 		}
+	}
+	// Calls that begin anew after a signal; no program sees them (include/linux/errno.h).
+	for n, name := range map[uint64]string{
+		512: "ERESTARTSYS", 513: "ERESTARTNOINTR", 514: "ERESTARTNOHAND", 516: "ERESTART_RESTARTBLOCK",
+	} {
+		names[n] = name
+	}
+	return names
+})
+
+// tables are the kernel's names for numbers, by the names of profiles.
+var tables = map[catalog.Table]func() map[uint64]string{
+	catalog.TableErrors: errnoNames, catalog.TableStatuses: statusNames, catalog.TableSyscalls: syscallNames,
+}
+
+// statusNames are those of how processes end, as wait(2) tells it: the code with
+// which a process exits is above the lowest byte, and a signal that ends it in the
+// lowest, with a bit added if it left a core.
+var statusNames = sync.OnceValue(func() map[uint64]string {
+	const codes, signals, core = 256, 64, 0x80
+	names := make(map[uint64]string)
+	for n := range uint64(codes) {
+		names[n<<8] = strconv.FormatUint(n, 10)
+	}
+	for n := uint64(1); n <= signals; n++ {
+		name := unix.SignalName(syscall.Signal(n))
+		if name == "" {
+			name = "signal " + strconv.FormatUint(n, 10)
+		}
+		names[n], names[n|core] = name, name
 	}
 	return names
 })

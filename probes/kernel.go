@@ -104,7 +104,7 @@ func (k *kernel) find(a catalog.Address) ([]*kernelPoint, error) {
 
 // point looks up a single place.
 func (k *kernel) point(a catalog.Address) (*kernelPoint, error) {
-	p := &kernelPoint{address: a}
+	p := &kernelPoint{address: a, types: k.readTypes}
 	if a.Kind == catalog.Tracepoint {
 		fs, err := k.tracefs()
 		if err != nil {

@@ -39,6 +39,14 @@ type kernelPrograms struct {
 
 	mu  sync.Mutex // guards all
 	all []*ebpf.Program
+	// traced are tracepoints with the shared programs that are attached there: a
+	// program can be at one once only.
+	traced map[tracedKey]bool
+}
+
+type tracedKey struct {
+	action bpf.Action
+	event  uint64
 }
 
 type programKey struct {
@@ -82,7 +90,7 @@ func (s *Session) openKernel() error {
 	if err != nil {
 		return explainLoad(err)
 	}
-	s.inKernel = &kernelPrograms{Kernel: k, shared: make(map[programKey]*ebpf.Program)}
+	s.inKernel = &kernelPrograms{Kernel: k, shared: make(map[programKey]*ebpf.Program), traced: make(map[tracedKey]bool)}
 	l, err := link.AttachRawTracepoint(link.RawTracepointOptions{Name: "sched_process_exit", Program: k.Objects.PendingExit})
 	if err != nil {
 		return fmt.Errorf("attach to scheduler events: %w", explain(err))
@@ -181,11 +189,7 @@ func (s *Session) hang(sv *served, action bpf.Action, kind catalog.ProbeKind, si
 		})
 	case catalog.Tracepoint:
 		return eachSite(sv, sites, func(k *kernelPoint, index uint32) (io.Closer, error) {
-			p, err := s.inKernel.program(action, bpf.Hook{Type: ebpf.TracePoint})
-			if err != nil {
-				return nil, err
-			}
-			return attachTracepoint(p, k.event.ID, uint64(index))
+			return s.inKernel.hangTracepoint(action, k.event.ID, index)
 		})
 	}
 	hook := bpf.Hook{Type: ebpf.Tracing, Attach: map[catalog.ProbeKind]ebpf.AttachType{
@@ -252,6 +256,27 @@ func (s *Session) hangKprobe(action bpf.Action, k *kernelPoint, index uint32) (i
 		return link.Kretprobe(k.address.Symbol, p, o)
 	}
 	return link.Kprobe(k.address.Symbol, p, o)
+}
+
+// hangTracepoint attaches the shared program to a tracepoint, or, where that is
+// already, one of its own.
+func (k *kernelPrograms) hangTracepoint(action bpf.Action, event uint64, index uint32) (io.Closer, error) {
+	hook, key := bpf.Hook{Type: ebpf.TracePoint}, tracedKey{action, event}
+	if !k.traced[key] {
+		p, err := k.program(action, hook)
+		if err != nil {
+			return nil, err
+		}
+		k.traced[key] = true
+		return attachTracepoint(p, event, uint64(index))
+	}
+	hook.Site = &index
+	p, err := k.Program(action, hook)
+	if err != nil {
+		return nil, err
+	}
+	k.keep(p)
+	return attachTracepoint(p, event, uint64(index))
 }
 
 // perfLink is a link to a perf event, with the event.

@@ -27,10 +27,11 @@ type kernelPlace struct {
 func kernelSpec(probe *catalog.Probe, p *kernelPlace) (bpf.ProgramsSpec, error) {
 	spec := bpf.ProgramsSpec{Flags: specArmed}
 	if w := probe.When; w != nil {
-		f, err := p.value(w.Arg, w.Field, nil, w.Returned)
+		f, err := p.value(w.Arg, w.Field, nil, w.Returned, w.Descriptor)
 		if err == nil {
 			spec.Guard, err = f.number(w.Type, false)
 		}
+		cutOut(&spec.Guard, w.Bits)
 		if err != nil {
 			return spec, w.At.Fault("%v", err)
 		}
@@ -48,6 +49,22 @@ func kernelSpec(probe *catalog.Probe, p *kernelPlace) (bpf.ProgramsSpec, error) 
 			return spec, probe.At.Fault("key: %v", err)
 		}
 	}
+	if probe.Given != "" {
+		f, err := p.point.field(probe.Given)
+		if err == nil {
+			spec.Given, err = f.number(catalog.TypeU64, false)
+		}
+		if err != nil {
+			return spec, probe.At.Fault("given: %v", err)
+		}
+	}
+	if probe.Owner != "" {
+		var err error
+		if spec.Owner, err = p.owner(probe.Owner); err != nil {
+			return spec, probe.At.Fault("owner: %v", err)
+		}
+		spec.Flags |= specOwner
+	}
 	if probe.Optional {
 		spec.Flags |= specOptional
 	}
@@ -64,9 +81,39 @@ func kernelSpec(probe *catalog.Probe, p *kernelPlace) (bpf.ProgramsSpec, error) 
 	return spec, nil
 }
 
+// Owners that are no fields.
+const (
+	ownerCurrent = "current"
+	ownerNobody  = "nobody"
+)
+
+// owner finds the struct task_struct whose an operation is.
+func (p *kernelPlace) owner(name string) (bpf.ProgramsArg, error) {
+	switch name {
+	case ownerCurrent:
+		return bpf.ProgramsArg{Kind: argTask, Size: 8}, nil
+	case ownerNobody:
+		return bpf.ProgramsArg{Kind: argConst, Size: 8}, nil
+	}
+	f, err := p.point.field(name)
+	if err != nil {
+		return bpf.ProgramsArg{}, err
+	}
+	return f.pointer(false)
+}
+
+// cutOut leaves the bits of a value that a profile asks for.
+func cutOut(arg *bpf.ProgramsArg, bits []int) {
+	if len(bits) == 2 {
+		arg.Right, arg.Bits = uint8(bits[0]), uint8(bits[1])
+	}
+}
+
 // value finds what a capture or a condition begins with.
-func (p *kernelPlace) value(arg *int, field, task catalog.Fields, returned bool) (found, error) {
+func (p *kernelPlace) value(arg *int, field, task catalog.Fields, returned bool, descriptor string) (found, error) {
 	switch {
+	case descriptor != "":
+		return firstOf(field, func(path string) (found, error) { return p.ofFile(descriptor, path) })
 	case arg != nil:
 		return p.point.argument(*arg)
 	case returned:
@@ -90,13 +137,33 @@ func firstOf(names catalog.Fields, find func(string) (found, error)) (found, err
 	return found{}, errors.New(strings.Join(reasons, "; "))
 }
 
+// ofFile finds a field of the file that a descriptor stands for.
+func (p *kernelPlace) ofFile(descriptor, path string) (found, error) {
+	number, err := p.point.field(descriptor)
+	if err != nil {
+		return found{}, err
+	}
+	if number.arg.Kind != argContext || number.arg.Loads > 0 {
+		return found{}, fmt.Errorf("descriptor: %s is no number at the probe itself", descriptor)
+	}
+	types, err := p.types()
+	if err != nil {
+		return found{}, err
+	}
+	chain, err := types.Behind("file", path)
+	if err != nil {
+		return found{}, err
+	}
+	return through(bpf.ProgramsArg{Kind: argFile, Size: 8, Disp: number.arg.Disp}, chain)
+}
+
 // task finds a field of the current thread.
 func (p *kernelPlace) task(path string) (found, error) {
 	types, err := p.types()
 	if err != nil {
 		return found{}, err
 	}
-	chain, err := types.Task(path)
+	chain, err := types.Behind("task_struct", path)
 	if err != nil {
 		return found{}, err
 	}
@@ -137,7 +204,7 @@ func (p *kernelPlace) capture(c *catalog.Capture) (bpf.ProgramsCapture, error) {
 		}
 		f = found{arg: bpf.ProgramsArg{Kind: argSaved, Size: 8, Base: uint8(slot)}, size: 8}
 	default:
-		if f, err = p.value(c.Arg, c.Field, c.Task, c.Returned); err != nil {
+		if f, err = p.value(c.Arg, c.Field, c.Task, c.Returned, c.Descriptor); err != nil {
 			return out, err
 		}
 	}
@@ -164,6 +231,7 @@ func (p *kernelPlace) capture(c *catalog.Capture) (bpf.ProgramsCapture, error) {
 	default:
 		out.Type = captureInt
 		out.Arg, err = f.number(c.Type, c.User)
+		cutOut(&out.Arg, c.Bits)
 	}
 	return out, err
 }

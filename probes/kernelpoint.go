@@ -22,6 +22,7 @@ type kernelPoint struct {
 	address  catalog.Address
 	function *kerneltypes.Function // of a function or raw tracepoint; nil: no prototype
 	event    *tracefs.Event        // of a tracepoint
+	types    func() (*kerneltypes.Types, error)
 }
 
 // found is where a value is, and what: a number of size bytes, or something that
@@ -166,6 +167,16 @@ func (k *kernelPoint) eventField(path string) (found, error) {
 		size := f.Size / f.Array
 		arg.Disp, arg.Size = arg.Disp+int64(size)*int64(n), uint8(min(size, 8))
 		return found{arg: arg, size: int(arg.Size)}, nil
+	case indexed && f.Size == 8 && strings.HasPrefix(index, "("):
+		types, err := k.types()
+		if err != nil {
+			return found{}, err
+		}
+		chain, err := types.Cast(index)
+		if err != nil {
+			return found{}, err
+		}
+		return through(arg, chain)
 	case indexed:
 		return found{}, fmt.Errorf("the tracepoint does not tell what is behind its field %s", name)
 	case f.Dynamic:

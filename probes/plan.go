@@ -195,6 +195,12 @@ func (t *tierPlan) allSites() ([]site, error) {
 				if t.profile.Forks {
 					sites[i].spec.Flags |= specForks
 				}
+				if t.op.Children {
+					sites[i].spec.Flags |= specChildren
+				}
+				if group.action == actionDone && group.flags == 0 && t.tier.Settles() {
+					sites[i].spec.Flags |= specSettles
+				}
 				if sites[i].returns {
 					sites[i].action = actionReturn
 				}

@@ -27,11 +27,7 @@ func seriesAttributes(op *bridge.Operation, instance *bridge.Instance, s bridge.
 	if op.System != "" {
 		kvs = append(kvs, attribute.String("db.system.name", op.System))
 	}
-	if s.Namespace != "" && op.By != nil {
-		kvs = append(kvs, attribute.String(op.By.Key(), printable(s.Namespace)))
-	} else if s.Namespace != "" {
-		kvs = append(kvs, attribute.String("db.namespace", printable(s.Namespace)))
-	}
+	kvs = append(kvs, tellApart(op, s.Namespace)...)
 	if s.Failed {
 		kind := errorOther
 		if s.Status != 0 {
@@ -43,6 +39,23 @@ func seriesAttributes(op *bridge.Operation, instance *bridge.Instance, s bridge.
 		kvs = append(kvs, attribute.String("error.type", kind))
 	}
 	return attribute.NewSet(kvs...)
+}
+
+// tellApart returns what a namespace stands for: the database, or what the
+// operation's fields are.
+func tellApart(op *bridge.Operation, namespace string) (kvs []attribute.KeyValue) {
+	if len(op.By) == 0 {
+		if namespace != "" {
+			kvs = append(kvs, attribute.String("db.namespace", printable(namespace)))
+		}
+		return kvs
+	}
+	for i, text := range strings.SplitN(namespace, bridge.SeriesSeparator, len(op.By)) {
+		if text != "" {
+			kvs = append(kvs, attribute.String(op.By[i].Key(), printable(text)))
+		}
+	}
+	return kvs
 }
 
 // printable replaces what is no printing character of valid UTF-8. The value was

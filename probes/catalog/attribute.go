@@ -21,9 +21,24 @@ type Attribute struct {
 	OmitZero bool `yaml:"omit_zero"`
 	// Text for values of an integer capture; others keep their number.
 	Names map[uint64]string `yaml:"names" form:"line"`
+	// Names of the kernel for values of an integer capture.
+	Table Table `yaml:"table" jsonschema:"enum=errors,enum=statuses,enum=syscalls"`
+	// The value may be a secret, as arguments of a program are: it is there only with --raw-text.
+	Raw bool `yaml:"raw"`
 	// A constant instead of a capture: text, a whole number or a truth value.
 	Value *Constant `yaml:"value"`
 }
+
+// Table is a table of the kernel's names for numbers, which differ from one
+// architecture to the other.
+type Table string
+
+// The tables.
+const (
+	TableErrors   Table = "errors"   // ENOENT
+	TableStatuses Table = "statuses" // of processes that ended: 1, SIGKILL
+	TableSyscalls Table = "syscalls" // openat
+)
 
 // Constant is the value of an attribute that is the same on every span.
 type Constant struct {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestBuiltinProfilesAreValid(t *testing.T) {
@@ -79,6 +80,9 @@ func outline(p *Profile) string {
 	}
 	for _, op := range p.Operations {
 		fmt.Fprintf(&b, "%s: %s %q detail=%s parent=%s metric=%s counter=%s\n", op.Name, op.Kind, op.Span, op.Detail, op.Parent, op.Metric, op.Counter)
+		if op.By != nil || op.Children || op.MinDuration != 0 {
+			fmt.Fprintf(&b, "  by=%v children=%v min_duration=%s\n", op.By, op.Children, time.Duration(op.MinDuration))
+		}
 		fmt.Fprintf(&b, "  sequence=%v shields=%v names=%v phases=%q executes=%v prepares=%v resets=%v keep=%q\n", op.Sequence, op.Shields,
 			op.Names, op.Phases, op.Executes, op.Prepares, op.Resets, op.Keep)
 		if n := op.NamesFrom; n != nil {
@@ -90,7 +94,7 @@ func outline(p *Profile) string {
 		}
 		b.WriteByte('\n')
 		for _, a := range op.Attributes {
-			fmt.Fprintf(&b, "  %s = %s omit_zero=%v names=%v\n", a.Key, a.Capture, a.OmitZero, a.Names)
+			fmt.Fprintf(&b, "  %s = %s omit_zero=%v names=%v%s\n", a.Key, a.Capture, a.OmitZero, a.Names, outlineAttribute(a))
 		}
 		for _, tier := range op.Tiers {
 			fmt.Fprintf(&b, "  tier %s: detail=%s recursive=%v follows=%v lacks=%q\n", tier.Name, tier.Detail, op.Recurses(tier), tier.Follows, tier.Lacks)
@@ -111,7 +115,14 @@ func outlineProbe(b *strings.Builder, s site) {
 		fmt.Fprintf(b, " of=%v optional=%v", s.Of, s.Optional)
 	}
 	if s.When != nil {
-		fmt.Fprintf(b, " when arg%d:%s in %v", *s.When.Arg, s.When.Type, s.When.In)
+		b.WriteString(" when ")
+		if s.When.Arg != nil {
+			fmt.Fprintf(b, "arg%d", *s.When.Arg)
+		}
+		fmt.Fprintf(b, "%s%s%s:%s in %v", outlineOf(s.When.Field, s.When.Descriptor), returned(s.When.Returned), outlineBits(s.When.Bits), s.When.Type, s.When.In)
+	}
+	if s.Kernel() {
+		fmt.Fprintf(b, " key=%v owner=%s given=%s optional=%v", s.Key, s.Owner, s.Given, s.Optional)
 	}
 	for _, arg := range s.Args {
 		fmt.Fprintf(b, " %s=arg%d", arg.Name, arg.Number)
@@ -123,6 +134,9 @@ func outlineProbe(b *strings.Builder, s site) {
 			fmt.Fprintf(b, " %d", *c.Arg)
 		}
 		fmt.Fprintf(b, " %s%s", c.Path, c.Variable)
+		if s.Kernel() {
+			fmt.Fprintf(b, "%s%s%s%s user=%v end=%v errno=%v", outlineOf(c.Field, c.Descriptor), outlineOf(c.Task, ""), c.Captured, outlineBits(c.Bits), c.User, c.End, c.Errno)
+		}
 		if c.Constant != nil {
 			fmt.Fprintf(b, " %d", *c.Constant)
 		}
@@ -139,4 +153,36 @@ func outlineProbe(b *strings.Builder, s site) {
 		}
 		fmt.Fprintf(b, " max=%d offsets=%v when=%v if=%s first=%v needs=%s\n", c.Max, c.Offsets, c.When, c.If, c.First, c.Needs)
 	}
+}
+
+func outlineOf(fields Fields, descriptor string) string {
+	text := strings.Join(fields, "|")
+	if descriptor != "" {
+		text += " of file " + descriptor
+	}
+	return text
+}
+
+func outlineBits(bits []int) string {
+	if len(bits) == 0 {
+		return ""
+	}
+	return fmt.Sprint(bits)
+}
+
+func returned(yes bool) string {
+	if yes {
+		return "returned"
+	}
+	return ""
+}
+
+func outlineAttribute(a *Attribute) (text string) {
+	if a.Table != "" {
+		text += " table=" + string(a.Table)
+	}
+	if a.Raw {
+		text += " raw"
+	}
+	return text
 }

@@ -44,7 +44,7 @@ var forms = map[string]form{
 		regexp.MustCompile(`^[a-z][a-z0-9_.]{0,63}/[a-z][a-z0-9_-]{0,31}$`), 0,
 		"an operation and its tier, such as query/uprobe"},
 	"field": {
-		regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z0-9_]+){0,7}$`), 519,
+		regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.([A-Za-z0-9_]+|\([A-Za-z0-9_]+\))){0,7}$`), 535,
 		"a name, or up to 8 of them with dots between, such as req.q.disk.disk_name"},
 	"pattern": {
 		regexp.MustCompile(`^[A-Za-z0-9_$*]+$`), 200,
@@ -73,8 +73,8 @@ var forms = map[string]form{
 		regexp.MustCompile(`^[^/\x00-\x1f\x7f]+$`), 255,
 		"the base name of a file, without '/'"},
 	"span": {
-		regexp.MustCompile(`^(\{summary\}|[^{}\x00-\x1f\x7f]+)$`), 128,
-		"{summary}, or literal text of at most 128 characters without braces"},
+		regexp.MustCompile(`^(\{[a-z][a-z0-9_]*\}|[^{}\x00-\x1f\x7f]+)$`), 128,
+		"{summary}, the name of a capture in braces, or literal text of at most 128 characters without braces"},
 	"line": {
 		regexp.MustCompile(`^[^\x00-\x1f\x7f]+$`), 200,
 		"one line of 1 to 200 characters"},

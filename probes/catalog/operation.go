@@ -4,11 +4,21 @@ package catalog
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
 // SummarySpan is the span name that stands for the summary of the statement.
 const SummarySpan = "{summary}"
+
+// SpanCapture returns the capture whose value is the span's name, or "".
+func (o *Operation) SpanCapture() string {
+	name, ok := strings.CutPrefix(o.Span, "{")
+	if !ok || o.Span == SummarySpan {
+		return ""
+	}
+	return strings.TrimSuffix(name, "}")
+}
 
 // Operations are the operations of a profile in the order of the file.
 type Operations []*Operation
@@ -33,7 +43,7 @@ type Operation struct {
 
 	// Span kind; by default server, for an operation with a parent internal.
 	Kind Kind `yaml:"kind" jsonschema:"enum=server,enum=internal,enum=client"`
-	// Span name: literal text, or "{summary}" for the summary of the statement; by default the operation's name.
+	// Span name: literal text, or "{summary}" for the summary of the statement, or at probes in the kernel a capture in braces whose value it is; by default the operation's name.
 	Span string `yaml:"span" form:"span"`
 	// One sentence about the operation.
 	Description string `yaml:"description" form:"line"`
@@ -69,8 +79,10 @@ type Operation struct {
 	Metric string `yaml:"metric" form:"metric"`
 	// Name of the counter of a point operation; empty for none.
 	Counter string `yaml:"counter" form:"metric"`
-	// A capture that the duration histogram tells apart, at probes in the kernel: one with few values, such as a device.
-	By string `yaml:"by" form:"capture"`
+	// Captures that the duration histogram tells apart, at probes in the kernel: up to two integers and a string, with few values, such as a device.
+	By CaptureNames `yaml:"by" form:"capture"`
+	// At probes in the kernel: where only some processes are looked at, what they started counts too.
+	Children bool `yaml:"children"`
 	// Shorter operations give no span; decided in the kernel. They are still counted in the histogram.
 	MinDuration Duration `yaml:"min_duration" form:"duration"`
 	// Span attributes by key.
@@ -80,6 +92,9 @@ type Operation struct {
 	// The ways to see the operation, best first: the first one whose probes all exist serves.
 	Tiers []*Tier `yaml:"tiers" jsonschema:"required,minItems=1,maxItems=16"`
 }
+
+// CaptureNames are names of captures. In YAML a single one needs no list.
+type CaptureNames []string
 
 // Inline reports whether the operation rides inside the record of another one.
 func (o *Operation) Inline() bool { return o.Parent != "" }
@@ -213,6 +228,12 @@ func (t *Tier) StringBytes() int {
 
 // Keyed reports whether an end finds its start by a key, not by the thread.
 func (t *Tier) Keyed() bool { return len(t.Start) > 0 && len(t.Start[0].Key) > 0 }
+
+// Settles reports whether it is told after the start whose an operation is.
+func (t *Tier) Settles() bool {
+	owned := func(p *Probe) bool { return p.Owner != "" }
+	return slices.ContainsFunc(t.Note, owned) || slices.ContainsFunc(t.Done, owned)
+}
 
 // Probes returns all probes of the tier: start, note, done and point.
 func (t *Tier) Probes() []*Probe {

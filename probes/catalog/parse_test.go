@@ -286,7 +286,7 @@ func TestLoadSaysWhatIsWrong(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tc := range []struct{ name, load, want string }{
-		{"a mistyped name", "maria-db", `no such built-in profile (demo, mariadb, mysql, postgresql) and no path of a .yaml file, did you mean "mariadb"?`},
+		{"a mistyped name", "maria-db", `no such built-in profile (demo, linux-block, linux-exec, linux-files, linux-locks, linux-runq, linux-syscalls, linux-tcp, linux-wire, mariadb, mysql, postgresql) and no path of a .yaml file, did you mean "mariadb"?`},
 		{"a path that climbs out of the built-in ones", "../catalog/demo", "no such file"},
 		{"a missing file", "/nowhere/x.yaml", "no such file"},
 		{"a folder", dir + "/", "not a regular file"},

@@ -20,6 +20,7 @@ const (
 	MaxWhen          = 63      // highest value of a set of a condition's values
 	MaxCondition     = 255     // highest value of a condition
 	MaxProbeCaptures = 16      // captures of a probe
+	MaxByIntegers    = 2       // integers that a metric tells apart
 
 	MaxDetailValues = bridge.DetailValues
 	MaxDetailNames  = bridge.DetailNames
@@ -59,7 +60,9 @@ type Probe struct {
 	Key []string `yaml:"key" jsonschema:"minItems=1,maxItems=2" form:"field"`
 	// Of a note of an operation with a parent: the values of that operation's first capture for which the note holds.
 	Of []int `yaml:"of" jsonschema:"minItems=1,maxItems=64,minimum=0,maximum=63"`
-	// An exported variable of the program: where it is 0, hits of this probe do not count.
+	// Of a probe in the kernel: whose the operation is: a field that is a struct task_struct, or current for the thread at hand, or nobody. Without it, that is the thread at hand of the start.
+	Owner string `yaml:"owner" form:"field"`
+	// An exported variable of the program, or a field of a probe in the kernel: where it is 0, hits of this probe do not count.
 	Given string `yaml:"given" form:"symbol"`
 	// Of an end: an integer capture of the tier; while it is 0 the hit captures into the operation, which goes on.
 	If string `yaml:"if" form:"capture"`
@@ -134,6 +137,10 @@ type Condition struct {
 	Field Fields `yaml:"field" form:"field"`
 	// The result of the function, where it returns.
 	Returned bool `yaml:"returned"`
+	// Of a probe in the kernel: the field that is the number of a file descriptor; field is then of its struct file.
+	Descriptor string `yaml:"descriptor" form:"field"`
+	// Of a probe in the kernel: only so many bits of the value, from that bit on, as in [8, 4].
+	Bits []int `yaml:"bits" jsonschema:"minItems=2,maxItems=2,minimum=0,maximum=63"`
 	// Type of the argument; bool is 1 for whatever is not 0, such as a pointer.
 	Type Type `yaml:"type" jsonschema:"required,enum=u8,enum=u16,enum=u32,enum=u64,enum=i8,enum=i16,enum=i32,enum=i64,enum=bool"`
 	// The values that satisfy the condition: all from 0 to 63, from 64 to 127, from 128 to 191 or from 192 to 255.
@@ -204,6 +211,10 @@ type Capture struct {
 	Field Fields `yaml:"field" form:"field"`
 	// At a probe in the kernel: a field of the current thread's struct task_struct, such as real_parent.tgid.
 	Task Fields `yaml:"task" form:"field"`
+	// At a probe in the kernel: the field that is the number of a file descriptor; field is then of its struct file.
+	Descriptor string `yaml:"descriptor" form:"field"`
+	// Of an integer at a probe in the kernel: only so many bits of it, from that bit on: [8, 4] are four bits above the lowest byte.
+	Bits []int `yaml:"bits" jsonschema:"minItems=2,maxItems=2,minimum=0,maximum=63"`
 	// Of arguments: the field that tells the address where they end.
 	End Fields `yaml:"end" form:"field"`
 	// Of a field, or of the argument of a function in the kernel: the pointer, or the last one on the way, is into memory of the process.

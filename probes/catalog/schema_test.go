@@ -102,6 +102,8 @@ func shapes(t reflect.Type) *jsonschema.Schema {
 		return orList(textOf("address"))
 	case reflect.TypeFor[Fields]():
 		return orList(textOf("field"))
+	case reflect.TypeFor[CaptureNames]():
+		return orList(textOf("capture"))
 	case reflect.TypeFor[Duration]():
 		return textOf("duration")
 	case reflect.TypeFor[Constant]():

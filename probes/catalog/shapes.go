@@ -58,6 +58,20 @@ func (f *Fields) decodeNode(d *decoder, n *yaml.Node, path string, _ rules) {
 	}
 }
 
+func (c *CaptureNames) decodeNode(d *decoder, n *yaml.Node, path string, r rules) {
+	for _, one := range oneOrMany[captureName](d, n, path, r) {
+		*c = append(*c, string(one))
+	}
+}
+
+// captureName is one of [CaptureNames].
+type captureName string
+
+func (c *captureName) decodeNode(d *decoder, n *yaml.Node, path string, _ rules) {
+	s, _ := d.text(n, path, rules{form: "capture"})
+	*c = captureName(s)
+}
+
 // fieldName is one of [Fields].
 type fieldName string
 

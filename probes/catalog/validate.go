@@ -209,6 +209,10 @@ func (v *validator) attribute(op *Operation, a *Attribute) {
 			v.add(a.At.at("capture", "%s is the statement, which spanbridge sanitises and adds as db.query.text", c.Name))
 			return
 		}
+		if a.Table != "" && !c.Type.Integer() && c.Type != "" {
+			v.add(a.At.at("table", "only an integer has names, not %s", c.Type))
+			return
+		}
 		if len(a.Names) > 0 && !c.Type.Integer() && c.Type != "" {
 			v.add(a.At.at("names", "only an integer has names, the capture %s has the type %s", c.Name, c.Type))
 			return

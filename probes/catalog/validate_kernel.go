@@ -39,7 +39,7 @@ func (v *validator) kernelTier(op *Operation, t *Tier) {
 			v.add(s.At.at("probe", "the other probes of the tier are in the kernel"))
 		}
 		for key, given := range map[string]bool{
-			"given": s.Given != "", "if": s.If != "", "tentative": s.Tentative, "announces": s.Announces,
+			"if": s.If != "", "tentative": s.Tentative, "announces": s.Announces,
 			"last": s.Last, "after_note": s.AfterNote, "args": len(s.Args) > 0,
 		} {
 			if given {
@@ -51,6 +51,11 @@ func (v *validator) kernelTier(op *Operation, t *Tier) {
 		}
 		if s.part == partPoint && len(s.Key) > 0 {
 			v.add(s.At.at("key", "a point operation has no end to be found"))
+		}
+	}
+	for _, key := range op.given("children") {
+		if op.Inline() {
+			v.add(op.At.at(key, "an operation with a parent belongs to the process of that one"))
 		}
 	}
 	if op.Inline() && t.Keyed() {
@@ -70,12 +75,21 @@ func (v *validator) kernelKeys(s site) {
 	if len(s.Key) > 0 && !s.Kernel() && !v.broken(s.At.Path) {
 		v.add(s.At.at("key", "only a probe in the kernel has a key; in a program operations belong to their threads"))
 	}
-	if len(s.Key) > 0 && s.forgets() {
-		v.add(s.At.at("key", "when a function returns its arguments are gone"))
+	if s.Owner != "" && !s.Kernel() && !v.broken(s.At.Path) {
+		v.add(s.At.at("owner", "only a probe in the kernel has it; in a program operations belong to their threads"))
+	}
+	if s.Owner != "" && len(s.Key) == 0 && s.Kernel() {
+		v.add(s.At.at("owner", "needs key: without it an operation belongs to its thread"))
+	}
+	for key, given := range map[string]bool{"key": len(s.Key) > 0, "owner": s.Owner != ""} {
+		if given && s.forgets() {
+			v.add(s.At.at(key, "when a function returns its arguments are gone"))
+		}
 	}
 	for _, c := range s.Captures {
 		for key, given := range map[string]bool{
 			"field": len(c.Field) > 0, "task": len(c.Task) > 0, "user": c.User, "end": len(c.End) > 0, "errno": c.Errno,
+			"descriptor": c.Descriptor != "", "bits": len(c.Bits) > 0,
 		} {
 			if given && !s.Kernel() && !v.broken(s.At.Path) {
 				v.add(c.At.at(key, "only a probe in the kernel has it"))
@@ -88,6 +102,13 @@ func (v *validator) kernelKeys(s site) {
 				v.add(c.At.at(key, "a probe in the kernel does not have it"))
 			}
 		}
+		if c.Descriptor != "" && len(c.Field) == 0 && !v.broken(c.At.Path) {
+			v.add(c.At.at("descriptor", "needs field: what of the file"))
+		}
+		if len(c.Bits) > 0 && !c.Type.Integer() {
+			v.add(c.At.at("bits", "only an integer has bits, not %s", c.Type))
+		}
+		v.bits(c.At, c.Bits)
 		if c.Errno && (!c.Type.Integer() || c.Equals != nil) {
 			v.add(c.At.at("errno", "an error number is an integer, and not compared"))
 		}
@@ -103,6 +124,15 @@ func (v *validator) kernelKeys(s site) {
 // conditionSource checks where the value of a condition is.
 func (v *validator) conditionSource(s site) {
 	w := s.When
+	v.bits(w.At, w.Bits)
+	for key, given := range map[string]bool{"bits": len(w.Bits) > 0, "descriptor": w.Descriptor != ""} {
+		if given && !s.Kernel() && !v.broken(s.At.Path) {
+			v.add(w.At.at(key, "only a probe in the kernel has it"))
+		}
+	}
+	if w.Descriptor != "" && len(w.Field) == 0 && !v.broken(w.At.Path) {
+		v.add(w.At.at("descriptor", "needs field: what of the file"))
+	}
 	var given []string
 	for _, one := range []struct {
 		key   string
@@ -131,7 +161,7 @@ func (v *validator) conditionSource(s site) {
 
 // by checks what the histogram tells apart.
 func (v *validator) by(op *Operation) {
-	if op.By == "" || v.broken(op.At.Path) {
+	if len(op.By) == 0 || v.broken(op.At.Path) {
 		return
 	}
 	if op.Metric == "" {
@@ -140,13 +170,45 @@ func (v *validator) by(op *Operation) {
 	if slices.ContainsFunc(op.Tiers, func(t *Tier) bool { return !t.Kernel() }) {
 		v.add(op.At.at("by", "only probes in the kernel have it"))
 	}
-	captures := op.capturesOf(op.By)
-	if len(captures) == 0 {
-		v.unknownCapture(op, op.At, "by", op.By)
-	}
-	for _, c := range captures {
-		if !c.Type.Integer() && c.Type != TypeString {
-			v.add(op.At.at("by", "the capture %s has the type %s, want string or an integer type", c.Name, c.Type))
+	v.unique(op.At, "by", op.By)
+	strings, integers := 0, 0
+	for _, name := range op.By {
+		captures := op.capturesOf(name)
+		if len(captures) == 0 {
+			v.unknownCapture(op, op.At, "by", name)
+			continue
 		}
+		switch t := captures[0].Type; {
+		case t.Integer():
+			integers++
+		case t == TypeString:
+			strings++
+		default:
+			v.add(op.At.at("by", "the capture %s has the type %s, want string or an integer type", name, t))
+		}
+	}
+	if strings > 1 || integers > MaxByIntegers {
+		v.add(op.At.at("by", "%d strings and %d integers are too many, want at most 1 and %d", strings, integers, MaxByIntegers))
+	}
+}
+
+// spanCapture checks whose value is the name of spans.
+func (v *validator) spanCapture(op *Operation) {
+	name := op.SpanCapture()
+	if name == "" || v.broken(op.At.Path) {
+		return
+	}
+	if slices.ContainsFunc(op.Tiers, func(t *Tier) bool { return !t.Kernel() }) || op.Inline() {
+		v.add(op.At.at("span", "only operations without a parent, at probes in the kernel, are named by a capture"))
+	}
+	if len(op.capturesOf(name)) == 0 {
+		v.unknownCapture(op, op.At, "span", name)
+	}
+}
+
+// bits checks which part of a value is meant.
+func (v *validator) bits(at Where, bits []int) {
+	if len(bits) == 2 && (bits[1] == 0 || bits[0]+bits[1] > 64) {
+		v.add(at.at("bits", "%d bits from bit %d on are none of 64", bits[1], bits[0]))
 	}
 }

@@ -39,6 +39,7 @@ func (v *validator) kindOfOperation(p *Profile, op *Operation) {
 	v.uniqueNumbers(op.At, "joins", op.Joins)
 	v.by(op)
 	v.waits(op)
+	v.spanCapture(op)
 	v.names(op)
 	v.phases(op)
 	v.commands(p, op)
@@ -66,7 +67,7 @@ func (o *Operation) given(keys ...string) []string {
 		"metric": o.Metric != "", "min_duration": o.MinDuration != 0, "recursive": o.Recursive,
 		"sequence": o.Sequence, "shields": o.Shields, "names": len(o.Names) > 0, "names_from": o.NamesFrom != nil, "phases": len(o.Phases) > 0,
 		"joins": len(o.Joins) > 0, "executes": len(o.Executes) > 0, "prepares": len(o.Prepares) > 0, "resets": len(o.Resets) > 0,
-		"keep": o.Keep != "", "by": o.By != "", "waits": len(o.Waits) > 0,
+		"keep": o.Keep != "", "by": len(o.By) > 0, "children": o.Children, "waits": len(o.Waits) > 0,
 	}
 	return slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return !says[key] })
 }

@@ -36,7 +36,7 @@ func (v *validator) part(op *Operation, s site) {
 	if s.When != nil {
 		v.conditionSource(s)
 	}
-	if s.When != nil && s.part == partNote {
+	if s.When != nil && s.part == partNote && !s.Kernel() {
 		v.add(s.At.at("when", "a note has no condition"))
 	}
 	if s.When != nil && s.part == partStart && !s.Kernel() && s.When.Base() != 0 && !v.broken(s.When.At.Path) {

@@ -136,7 +136,8 @@ func (v *validator) notes(t *Tier) {
 }
 
 // addresses reports those that stand twice in a tier, where one hit would count
-// for two, and alternatives of different kinds.
+// for two, and alternatives of different kinds. In the kernel one hit ends what
+// is open and begins the next, in that order.
 func (v *validator) addresses(t *Tier) {
 	lines := make(map[Address]int)
 	for _, probe := range t.Probes() {
@@ -144,7 +145,7 @@ func (v *validator) addresses(t *Tier) {
 			if a == (Address{}) {
 				continue
 			}
-			if line, twice := lines[a]; twice {
+			if line, twice := lines[a]; twice && !a.Kind.Kernel() {
 				v.add(probe.At.at("probe", "%s stands on line %d too; a probe has one part in a tier", a, line))
 				continue
 			}

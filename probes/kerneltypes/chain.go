@@ -26,13 +26,19 @@ type Chain struct {
 	Bytes int
 }
 
-// Task returns the chain from a struct task_struct to a field.
-func (t *Types) Task(path string) (Chain, error) {
-	var task *btf.Struct
-	if err := t.spec.TypeByName("task_struct", &task); err != nil {
-		return Chain{}, err
+// Behind returns the chain from the address of a structure of that name to a field.
+func (t *Types) Behind(structure, path string) (Chain, error) {
+	var s *btf.Struct
+	if err := t.spec.TypeByName(structure, &s); err != nil {
+		return Chain{}, fmt.Errorf("struct %s: %w", structure, err)
 	}
-	return walk(&btf.Pointer{Target: task}, strings.Split(path, "."))
+	return t.walk(&btf.Pointer{Target: s}, strings.Split(path, "."))
+}
+
+// Cast returns the chain from a pointer of unknown type along a path that begins
+// with the type, as in (tcp_sock).bytes_acked.
+func (t *Types) Cast(path string) (Chain, error) {
+	return t.walk(&btf.Pointer{Target: (*btf.Void)(nil)}, strings.Split(path, "."))
 }
 
 // Chain returns the chain from the argument with which the path begins, and the
@@ -43,19 +49,19 @@ func (f *Function) Chain(path string) (int, Chain, error) {
 	if n < 0 {
 		return 0, Chain{}, fmt.Errorf("%s has no argument %s%s", f.Name, names[0], among(f.Names()))
 	}
-	chain, err := walk(f.Args[n].Type, names[1:])
+	chain, err := f.types.walk(f.Args[n].Type, names[1:])
 	return n, chain, err
 }
 
 // Result returns the chain of the result itself.
-func (f *Function) Result() (Chain, error) { return walk(f.Returns, nil) }
+func (f *Function) Result() (Chain, error) { return f.types.walk(f.Returns, nil) }
 
 // Argument returns the chain of an argument itself.
 func (f *Function) Argument(n int) (Chain, error) {
 	if n >= len(f.Args) {
 		return Chain{}, fmt.Errorf("%s has %d arguments", f.Name, len(f.Args))
 	}
-	return walk(f.Args[n].Type, nil)
+	return f.types.walk(f.Args[n].Type, nil)
 }
 
 func among(names []string) string {
@@ -67,6 +73,7 @@ func among(names []string) string {
 
 // walker is on the way from a value to a field.
 type walker struct {
+	types *Types
 	at    btf.Type // what is here
 	chain Chain
 	// address: the value so far is the address of a structure, plus offset.
@@ -76,8 +83,8 @@ type walker struct {
 
 // walk follows names of members, or numbers of elements of arrays. The value is
 // one of that type.
-func walk(t btf.Type, names []string) (Chain, error) {
-	w := &walker{at: btf.UnderlyingType(t)}
+func (t *Types) walk(from btf.Type, names []string) (Chain, error) {
+	w := &walker{types: t, at: btf.UnderlyingType(from)}
 	for _, name := range names {
 		if err := w.step(name); err != nil {
 			return Chain{}, err
@@ -87,6 +94,9 @@ func walk(t btf.Type, names []string) (Chain, error) {
 }
 
 func (w *walker) step(name string) error {
+	if to, ok := strings.CutPrefix(name, "("); ok {
+		return w.cast(strings.TrimSuffix(to, ")"))
+	}
 	if err := w.follow(); err != nil {
 		return err
 	}
@@ -109,6 +119,20 @@ func (w *walker) step(name string) error {
 		return nil
 	}
 	return fmt.Errorf("%s: there is nothing behind a %s", name, describe(w.at))
+}
+
+// cast takes the pointer at hand for one to a structure of that name: a struct
+// sock that is part of a struct tcp_sock.
+func (w *walker) cast(to string) error {
+	if _, ok := w.at.(*btf.Pointer); !ok {
+		return fmt.Errorf("(%s): a %s is no pointer", to, describe(w.at))
+	}
+	var s *btf.Struct
+	if err := w.types.spec.TypeByName(to, &s); err != nil {
+		return fmt.Errorf("struct %s: %w", to, err)
+	}
+	w.at = &btf.Pointer{Target: s}
+	return nil
 }
 
 // follow goes through a pointer, if there is one.

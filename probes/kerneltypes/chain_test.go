@@ -143,7 +143,7 @@ func TestRawTracepointsHaveTheArgumentsThatTheKernelPassesOn(t *testing.T) {
 	if diff := cmp.Diff([]string{"__bpf_trace_issue", "complete"}, types.Functions()); diff != "" {
 		t.Errorf("functions (-want +got):\n%s", diff)
 	}
-	if chain, err := types.Task("comm"); err != nil || chain.Add != 8 || !chain.Text {
+	if chain, err := types.Behind("task_struct", "comm"); err != nil || chain.Add != 8 || !chain.Text {
 		t.Errorf("a thread's name: %+v, %v", chain, err)
 	}
 }

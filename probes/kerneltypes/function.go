@@ -25,6 +25,8 @@ type Function struct {
 	Name    string
 	Args    []Arg
 	Returns btf.Type
+
+	types *Types
 }
 
 // Arg is an argument of a function.
@@ -57,7 +59,7 @@ func (t *Types) Function(name string) (*Function, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s: it has no prototype", name)
 	}
-	return function(name, proto, proto.Params), nil
+	return t.function(name, proto, proto.Params), nil
 }
 
 // notFound replaces an error by ErrUnknown if that is what it says.
@@ -87,7 +89,7 @@ func (t *Types) RawTracepoint(name string) (*Function, error) {
 	if !ok || len(proto.Params) == 0 {
 		return nil, fmt.Errorf("%s: it has no prototype", name)
 	}
-	f := function(name, proto, proto.Params[1:])
+	f := t.function(name, proto, proto.Params[1:])
 	t.nameArgs(name, f)
 	return f, nil
 }
@@ -112,8 +114,8 @@ func (t *Types) nameArgs(name string, f *Function) {
 	}
 }
 
-func function(name string, proto *btf.FuncProto, params []btf.FuncParam) *Function {
-	f := &Function{Name: name, Returns: proto.Return}
+func (t *Types) function(name string, proto *btf.FuncProto, params []btf.FuncParam) *Function {
+	f := &Function{Name: name, Returns: proto.Return, types: t}
 	for _, p := range params {
 		f.Args = append(f.Args, Arg{p.Name, p.Type})
 	}
