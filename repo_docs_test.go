@@ -226,7 +226,7 @@ func catalogSource(t *testing.T) string {
 // Every name that spanbridge makes up is defined: attributes, metrics, and the
 // numbers of the ledger.
 func TestNamesThatAreOursAreExplained(t *testing.T) {
-	explained := codeSpans(string(read(t, "docs/attributes.md")))
+	explained := codeSpans(string(read(t, "docs/attributes.md")) + string(read(t, "docs/linux.md")))
 	own := regexp.MustCompile(`"(spanbridge\.[a-z._]+)"`)
 	ledger := regexp.MustCompile(`"([a-z_]+)", [a-z]+\.[A-Z]`)
 	for _, s := range sources(t) {
@@ -246,9 +246,14 @@ func TestNamesThatAreOursAreExplained(t *testing.T) {
 	}
 	for _, p := range catalog.Builtin() {
 		for _, op := range p.Operations {
+			for _, metric := range []string{op.Metric, op.Counter} {
+				if strings.HasPrefix(metric, "spanbridge.linux.") && !slices.Contains(explained, metric) {
+					t.Errorf("neither docs/attributes.md nor docs/linux.md explains %s of the profile %s", metric, p.Name)
+				}
+			}
 			for _, a := range op.Attributes {
 				if !slices.Contains(explained, a.Key) {
-					t.Errorf("docs/attributes.md does not explain %s of the profile %s", a.Key, p.Name)
+					t.Errorf("neither docs/attributes.md nor docs/linux.md explains %s of the profile %s", a.Key, p.Name)
 				}
 			}
 		}

@@ -223,7 +223,7 @@ func TestKernelTellsDurationsApartByACapture(t *testing.T) {
 		t.Errorf("by a string: %+v", named)
 	}
 	for _, r := range all {
-		if op := o.session.Operation(r.Op); op.By == nil || op.Host == nil || !op.InKernel || op.By.Type == bridge.FieldAddress {
+		if op := o.session.Operation(r.Op); len(op.By) == 0 || op.Host == nil || !op.InKernel || op.By[0].Type == bridge.FieldAddress {
 			t.Errorf("operation %+v", op)
 		}
 	}
