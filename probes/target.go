@@ -14,9 +14,9 @@ import (
 // path as the process itself sees it, or by their container.
 type Target struct {
 	Container string // beginning of the container's id
-	PID  int    // not zero: this process only
-	Name string // base name of the executable
-	Path string // absolute path of the executable
+	PID       int    // not zero: this process only
+	Name      string // base name of the executable
+	Path      string // absolute path of the executable
 }
 
 // ParseTarget reads a target as people write it: NAME, PID or PATH.
