@@ -93,8 +93,8 @@ var familyTimes = []timed{
 	{"a row lock", "lock", 280 * time.Millisecond, 0.6, contains("UPDATE held")}, // and its commit
 	{"a sleep", "sleep", 190 * time.Millisecond, 0.95, contains("SLEEP")},
 	{"computing", "cpu", 20 * time.Millisecond, 0.95, contains("BENCHMARK")},
-	{"commits", "sync", time.Millisecond, 0.2, contains("INSERT INTO committed")},
-	{"cold reads", "disk", time.Millisecond, 0.2, contains("FROM cold WHERE")},
+	{"commits", "sync", time.Millisecond, 0.1, contains("INSERT INTO committed")},
+	{"cold reads", "disk", time.Millisecond, 0.1, contains("FROM cold WHERE")},
 }
 
 var familySettings = []string{
@@ -179,8 +179,8 @@ var postgresTimes = []timed{
 	{"a row lock", "lock", 280 * time.Millisecond, 0.6, contains("UPDATE held SET n = n +")},
 	{"a sleep", "other", 190 * time.Millisecond, 0.95, contains("pg_sleep")},
 	{"computing", "cpu", 20 * time.Millisecond, 0.95, contains("generate_series")},
-	{"commits", "sync", time.Millisecond, 0.2, contains("INSERT INTO committed")},
-	{"cold reads", "disk", time.Millisecond, 0.2, contains("FROM cold")},
+	{"commits", "sync", time.Millisecond, 0.1, contains("INSERT INTO committed")},
+	{"cold reads", "disk", time.Millisecond, 0.1, contains("FROM cold")},
 }
 
 func TestPostgreSQLTellsWhereTheTimeWent(t *testing.T) {
