@@ -6,6 +6,7 @@ package integration
 
 import (
 	"bufio"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,6 +24,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/spanbridge/spanbridge/integration/servers"
 )
 
 // times is how often each workload does its work: every one must be seen.
@@ -440,12 +443,12 @@ func TestLinuxTCPSeesEveryConnection(t *testing.T) {
 	}
 	clients := r.with("connection", "network.peer.port", port)
 	wantNumber(t, "connections of clients", clients, times)
-	servers := r.with("connection", "network.local.port", port)
-	wantNumber(t, "connections of the server", servers, times)
+	accepted := r.with("connection", "network.local.port", port)
+	wantNumber(t, "connections of the server", accepted, times)
 	for _, s := range clients {
 		wantBytes(t, s, sent, received)
 	}
-	for _, s := range servers {
+	for _, s := range accepted {
 		wantBytes(t, s, received, sent)
 	}
 }
@@ -469,13 +472,51 @@ func TestLinuxWireCountsPacketsOfEveryConnection(t *testing.T) {
 			exchange(t, l, sent, received)
 		}
 	})
-	servers := r.with("connection", "network.local.port", port)
-	wantNumber(t, "connections", servers, times)
-	for _, s := range servers {
+	accepted := r.with("connection", "network.local.port", port)
+	wantNumber(t, "connections", accepted, times)
+	for _, s := range accepted {
 		a := func(key string) int64 { n, _ := s.Attrs["spanbridge.tcp."+key].(int64); return n }
 		wantBytes(t, s, received, sent)
 		data, all := a("received.data_packets"), a("received.packets")
 		if data < 1 || data > sent || all <= data || a("sent.packets") < 2 || a("segment.bytes") < 500 {
+			t.Errorf("%v", s.Attrs)
+		}
+	}
+}
+
+// The place of tcpdump at a MySQL server: its connections alone, though the client and
+// others have some.
+func TestLinuxWireCountsTheConnectionsOfAServer(t *testing.T) {
+	server, err := servers.StockMariaDB(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	const text = 10_000 // bytes of each statement
+	r := observeLinux(t, "linux-wire", func() {
+		for range times {
+			db, err := sql.Open("mysql", server.DSN)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := db.ExecContext(t.Context(), "DO '"+strings.Repeat("x", text)+"'"); err != nil {
+				t.Fatal(err)
+			}
+			db.Close()
+		}
+		time.Sleep(200 * time.Millisecond) // the server closes its end
+	}, "--target", strconv.Itoa(server.PID))
+	if n := len(r.with("connection", "network.local.port", int64(server.Port))); n != times || n != len(r.spans) {
+		t.Errorf("%d of %d connections of the server, want %d", n, len(r.spans), times)
+	}
+	for _, s := range r.spans {
+		received, _ := s.Attrs["spanbridge.tcp.received.bytes"].(int64)
+		packets, _ := s.Attrs["spanbridge.tcp.received.data_packets"].(int64)
+		if s.Attrs["process.pid"] != int64(server.PID) || received < text || received > text+1000 || packets < 3 {
 			t.Errorf("%v", s.Attrs)
 		}
 	}
