@@ -130,7 +130,7 @@ func (a *Assembler) Add(r *Record) {
 		st.set, st.setting = a.note(r, op, &t)
 		v := a.judge(r, op, &t, &st)
 		a.rememberPrepare(r, op, &t, &st)
-		if !a.adopt(&span, &v) {
+		if !a.adopt(&span, r, &v) {
 			a.counts.Unsampled++
 			a.discard(r)
 			return

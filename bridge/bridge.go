@@ -21,10 +21,16 @@ type Bridge struct {
 	Source    Source
 	Assembler *Assembler
 	Exporters []Exporter
+	// OpenAfter is from which age on operations are told to Running while they go on;
+	// 0 means never.
+	OpenAfter time.Duration
+	Running   []RunningExporter
 	// MaxAge is how long a span may wait for its batch; 0 means half a second.
 	MaxAge time.Duration
 	// Logf is told of batches that an exporter could not take. Nil: nobody is.
 	Logf func(format string, args ...any)
+
+	told running
 }
 
 // Run carries records until the source ends, and returns nil, or until it
@@ -51,6 +57,7 @@ func (b *Bridge) Run(ctx context.Context) error {
 		if len(b.Assembler.Spans()) >= maxBatch || time.Since(since) >= b.MaxAge {
 			b.flush(ctx)
 			since = time.Now()
+			b.look(ctx)
 		}
 	}
 }

@@ -12,19 +12,30 @@ import (
 type ids struct {
 	random *rand.ChaCha8
 	secret uint64
+	second uint64 // secret
 }
 
 func newIDs() *ids {
 	var seed [32]byte
 	crand.Read(seed[:]) // never returns an error (crypto/rand, Go 1.24)
 	i := &ids{random: rand.NewChaCha8(seed)}
-	i.secret = i.random.Uint64()
+	i.secret, i.second = i.random.Uint64(), i.random.Uint64()
 	return i
 }
 
 func (i *ids) trace() (id TraceID) {
 	binary.NativeEndian.PutUint64(id[:8], i.random.Uint64())
 	binary.NativeEndian.PutUint64(id[8:], i.random.Uint64()|1)
+	return id
+}
+
+// traceOf returns the trace id of a record that is in no other trace. It depends on
+// the record's names alone, so that what is told of an operation while it runs leads
+// to the span that comes when it has ended.
+func (i *ids) traceOf(r *Record) (id TraceID) {
+	x := mix(i.secret^mix(uint64(r.TGID)<<32|uint64(r.TID))) ^ mix(i.second^uint64(r.Seq))
+	binary.NativeEndian.PutUint64(id[:8], mix(x^mix(r.StartNs)))
+	binary.NativeEndian.PutUint64(id[8:], mix(x+mix(r.StartNs^i.second))|1)
 	return id
 }
 

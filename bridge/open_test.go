@@ -3,7 +3,9 @@
 package bridge
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -50,5 +52,112 @@ func TestAnUnfinishedStatementSetsNothing(t *testing.T) {
 	a.Add(whole("SELECT 1", func(r *Record) { r.Seq = 2 }))
 	if s := &a.Spans()[1]; !s.Parent.IsZero() {
 		t.Errorf("span %+v is under the context that was not set", s)
+	}
+}
+
+// TestWhatRunsHasTheIDsOfTheSpanThatComes looks at operations while they run and when
+// they have ended.
+func TestWhatRunsHasTheIDsOfTheSpanThatComes(t *testing.T) {
+	const carried = "/*traceparent='00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'*/ SELECT 1"
+	for _, text := range []string{"SELECT 1", carried} {
+		a := newAssembler(AssemblerConfig{})
+		r := query(text, func(r *Record) { r.Flags |= FlagUnfinished })
+		before := a.counts
+		one, ok := a.Running(r)
+		if !ok || a.counts != before || len(a.Spans()) != 0 {
+			t.Fatalf("told %v, counts %+v", ok, a.counts)
+		}
+		if one.Age != 250*time.Microsecond || one.Connection != 42 || one.Span.Name != "SELECT" {
+			t.Errorf("%+v", one)
+		}
+		a.Add(query(text, func(r *Record) { r.EndNs += 1e9 }))
+		s := &a.Spans()[0]
+		if one.Span.TraceID != s.TraceID || one.Span.SpanID != s.SpanID || one.Span.Parent != s.Parent {
+			t.Errorf("told of %x/%x, the span is %x/%x", one.Span.TraceID, one.Span.SpanID, s.TraceID, s.SpanID)
+		}
+	}
+}
+
+func TestTracesOfTheSameNumberAtAnotherTimeAreOthers(t *testing.T) {
+	ids, seen := newIDs(), make(map[TraceID]bool)
+	for i := range uint32(1000) {
+		for _, r := range []Record{{TGID: 1, TID: i, Seq: 1}, {TGID: 1, TID: 1, Seq: i + 2}, {TGID: 1, TID: 1, Seq: 1, StartNs: uint64(i + 1)}} {
+			id := ids.traceOf(&r)
+			if seen[id] || id.IsZero() || ids.traceOf(&r) != id || newIDs().traceOf(&r) == id {
+				t.Fatalf("trace %x of %+v", id, r)
+			}
+			seen[id] = true
+		}
+	}
+}
+
+func TestWhatRunsTellsWhatItWaitsFor(t *testing.T) {
+	a := newAssembler(AssemblerConfig{})
+	one, _ := a.Running(query("UPDATE t SET a = 1", func(r *Record) {
+		r.Flags |= FlagUnfinished
+		r.Entries = []Entry{
+			{Op: opSort, Depth: 1, StartNs: 1000, DurationNs: 10, Value: 1},
+			{Op: opWait, Depth: 2, StartNs: 2000, DurationNs: 3e9, Flags: FlagUnfinished, Value: 7},
+			{Op: opExecute, Depth: 1, StartNs: 1500, DurationNs: 4e9, Flags: FlagUnfinished},
+		}
+	}))
+	if one.Wait != "row lock" || one.Waited != 3*time.Second {
+		t.Errorf("%+v", one)
+	}
+	if one.Age = 12300 * time.Millisecond; one.Sentence() != "UPDATE t has been running for 12.3 s: row lock for 3.0 s" {
+		t.Errorf("%q", one.Sentence())
+	}
+	one.Blocker = 5
+	if want := "UPDATE t has been running for 12.3 s: row lock for 3.0 s, held by connection 5"; one.Sentence() != want {
+		t.Errorf("%q", one.Sentence())
+	}
+}
+
+// openSource has one operation open.
+type openSource struct {
+	record *Record
+	looks  int
+}
+
+func (*openSource) Next(*Record) error { return ErrIdle }
+func (*openSource) Close() error       { return nil }
+func (s *openSource) Open(_ time.Duration, each func(*Record)) error {
+	s.looks++
+	if s.record != nil {
+		each(s.record)
+	}
+	return nil
+}
+
+// heard keeps the ages that it is told.
+type heard []time.Duration
+
+func (h *heard) ExportRunning(_ context.Context, batch []Running) error {
+	for i := range batch {
+		*h = append(*h, batch[i].Age)
+	}
+	return nil
+}
+
+func TestWhatRunsIsToldOnceAndAgainAtTenTimesTheAge(t *testing.T) {
+	source, told := &openSource{record: query("SELECT 1", func(r *Record) { r.Flags |= FlagUnfinished })}, &heard{}
+	b := &Bridge{Source: source, Assembler: newAssembler(AssemblerConfig{}), OpenAfter: time.Second, Running: []RunningExporter{told}}
+	for _, seconds := range []uint64{2, 3, 19, 20, 21, 199, 200} {
+		b.told.looked = time.Time{}
+		source.record.EndNs = source.record.StartNs + seconds*1e9
+		b.look(t.Context())
+	}
+	if diff := cmp.Diff(heard{2 * time.Second, 20 * time.Second, 200 * time.Second}, *told); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
+	}
+	looks := source.looks
+	b.look(t.Context())
+	if source.looks != looks {
+		t.Error("it looks more than once a second")
+	}
+	b.told.looked, source.record = time.Time{}, nil
+	b.look(t.Context())
+	if len(b.told.of) != 0 {
+		t.Errorf("what has ended is remembered: %v", b.told.of)
 	}
 }

@@ -35,10 +35,10 @@ func ParseTrust(s string) (Trust, error) {
 
 // adopt gives a span its trace. It returns false if the span is not to be made,
 // because its application does not sample the trace that it runs under.
-func (a *Assembler) adopt(span *Span, v *verdict) bool {
+func (a *Assembler) adopt(span *Span, r *Record, v *verdict) bool {
 	a.countResult(v.result)
 	if a.cfg.Trust == TrustOff {
-		span.TraceID = a.ids.trace()
+		span.TraceID = a.ids.traceOf(r)
 		return true
 	}
 	found := v.result == sqltext.Found
@@ -51,7 +51,7 @@ func (a *Assembler) adopt(span *Span, v *verdict) bool {
 		span.Flags = flagRemoteParent | uint32(v.context.Flags)
 		a.counts.Adopted++
 	} else {
-		span.TraceID = a.ids.trace()
+		span.TraceID = a.ids.traceOf(r)
 		if found {
 			a.link(&v.context, nil)
 			a.counts.Linked++

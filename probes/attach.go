@@ -29,6 +29,7 @@ type served struct {
 	operation *catalog.Operation
 	tier      *catalog.Tier
 	missing   map[string]string // captures that this program does not allow
+	later     []bpf.ProgramsCapture
 	sites     []site
 	indexes   []uint32 // of the sites in the map of sites
 	links     []io.Closer
@@ -98,6 +99,10 @@ func (s *Session) newServed(profile *catalog.Profile, p *plan) (*served, error) 
 		sv.indexes = append(sv.indexes, s.nextSite)
 		s.nextSite++
 	}
+	for i := range sv.sites {
+		sv.later = append(sv.later, sv.sites[i].later...)
+	}
+	s.later.Store(sv.op, sv.later)
 	o := bridgeOperation(profile, p)
 	o.InKernel = sv.inKernel() && !op.Inline()
 	if sv.inKernel() && o.Point && len(sv.sites) > 1 {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 	"unsafe"
 
@@ -64,12 +65,104 @@ func (s *Session) takeOpen() error {
 	return err
 }
 
+// openKey names an operation that is open.
+type openKey struct {
+	tid, seq uint32
+	startNs  uint64
+}
+
+// settled is how long an operation has to be open to be read in the memory of its
+// server: at first there may be what the one before left.
+const settled = 10 * time.Millisecond
+
+// Open implements [bridge.OpenSource].
+func (s *Session) Open(age time.Duration, each func(*bridge.Record)) error {
+	all, err := s.openRecords(max(age, settled))
+	for _, r := range all {
+		each(r)
+	}
+	return err
+}
+
+// openRecords returns what is known of operations that have been open for at least
+// that long, with what their servers have of them in memory. One that was not open
+// any more after that was read is left out: it may be another one's.
+func (s *Session) openRecords(age time.Duration) (map[openKey]*bridge.Record, error) {
+	raw, err := s.readOpen()
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[openKey]*bridge.Record)
+	for _, b := range raw {
+		r := &bridge.Record{}
+		if decodeRecord(b, r) == nil && time.Duration(r.EndNs-r.StartNs) >= age {
+			s.readMemory(r)
+			all[openKeyOf(r)] = r
+		}
+	}
+	if len(all) == 0 {
+		return nil, nil
+	}
+	if raw, err = s.readOpen(); err != nil {
+		return nil, err
+	}
+	still := make(map[openKey]*bridge.Record, len(all))
+	for _, b := range raw {
+		var r bridge.Record
+		if decodeRecord(b, &r) == nil && all[openKeyOf(&r)] != nil {
+			still[openKeyOf(&r)] = all[openKeyOf(&r)]
+		}
+	}
+	return still, nil
+}
+
+func openKeyOf(r *bridge.Record) openKey { return openKey{r.TID, r.Seq, r.StartNs} }
+
+// readMemory completes a record from the memory of its process, as far as that
+// can be read.
+func (s *Session) readMemory(r *bridge.Record) {
+	captures, _ := s.later.Load(r.Op)
+	later, _ := captures.([]bpf.ProgramsCapture)
+	if len(later) == 0 {
+		return
+	}
+	memory, err := os.Open(procPath(int(r.TID), "mem")) // of any thread
+	if err != nil {
+		return
+	}
+	defer memory.Close()
+	w := walker{memory: memory, textHead: s.cfg.TextHead}
+	w.complete(r, later)
+}
+
+// adopt enters what was read of the same operation before.
+func adopt(r, known *bridge.Record) {
+	for i, v := range known.Values {
+		if r.Values[i] == 0 {
+			r.Values[i] = v
+		}
+	}
+	for i, text := range known.Strings {
+		if len(r.Strings[i]) == 0 {
+			r.Strings[i] = text
+		}
+	}
+	if r.Flags&bridge.FlagHasText == 0 && known.Flags&bridge.FlagHasText != 0 {
+		const ofText = bridge.FlagHasText | bridge.FlagTextCut | bridge.FlagNoText
+		r.Flags = r.Flags&^ofText | known.Flags&ofText
+		r.Text, r.Tail, r.TextLength = known.Text, known.Tail, known.TextLength
+	}
+}
+
 // nextLeft delivers what takeOpen kept.
 func (s *Session) nextLeft(r *bridge.Record) error {
 	for len(s.left) > 0 {
 		record := s.left[0]
 		s.left = s.left[1:]
 		if decodeRecord(record, r) == nil {
+			if known := s.known[openKeyOf(r)]; known != nil {
+				adopt(r, known)
+			}
 			return nil
 		}
 		s.decodeErrors.Add(1)

@@ -37,6 +37,7 @@ type site struct {
 	returns   bool   // attach to the return of the function
 	cost      Cost
 	spec      bpf.ProgramsSpec
+	later     []bpf.ProgramsCapture // what can be read of an open operation
 }
 
 // view is what a process consists of, as far as profiles are concerned.
@@ -310,13 +311,14 @@ func (t *tierPlan) resolve(file *binary, a catalog.Address, probe *catalog.Probe
 		}
 		entry = chooseEntry(file.elf.Machine, code)
 	}
-	spec, err := siteSpec(probe, t.place(file, symbol.Value+entry.offset, args))
+	at := t.place(file, symbol.Value+entry.offset, args)
+	spec, err := siteSpec(probe, at)
 	if err != nil {
 		return nil, err
 	}
 	return []site{{
 		file: file, probe: a.String(), offset: offset + entry.offset, returns: a.Kind == catalog.Uretprobe,
-		cost: entry.cost, spec: spec,
+		cost: entry.cost, spec: spec, later: later(probe, at),
 	}}, nil
 }
 

@@ -110,7 +110,9 @@ type Session struct {
 	report     atomic.Pointer[Report]
 
 	opening sync.Mutex                       // guards the kernel side's one place for a record of what is open
+	later   sync.Map                         // []bpf.ProgramsCapture by operation: what to read of an open one
 	left    [][]byte                         // records of what was open when the session drained
+	known   map[openKey]*bridge.Record       // what was read of those just before
 	taken   [bpf.MaxOperations]atomic.Uint64 // how many of each operation
 
 	draining     atomic.Bool
@@ -119,8 +121,9 @@ type Session struct {
 }
 
 var (
-	_ bridge.Source    = (*Session)(nil)
-	_ bridge.Directory = (*Session)(nil)
+	_ bridge.Source     = (*Session)(nil)
+	_ bridge.Directory  = (*Session)(nil)
+	_ bridge.OpenSource = (*Session)(nil)
 )
 
 // Open loads the programs and attaches the probes of every target that runs.
@@ -193,7 +196,10 @@ func (s *Session) Close() error {
 // then what is open, marked as unfinished, and then io.EOF. Watch must have
 // returned.
 func (s *Session) Drain() error {
-	err := errors.Join(s.detachAll(), s.takeOpen())
+	// Servers are read while their threads' records go on with them.
+	known, err := s.openRecords(settled)
+	s.known = known
+	err = errors.Join(err, s.detachAll(), s.takeOpen())
 	s.draining.Store(true)
 	return errors.Join(err, s.reader.Flush())
 }

@@ -43,6 +43,7 @@ type config struct {
 	MaxLost       int64         `yaml:"max_lost"`
 	Attribution   bool          `yaml:"attribution"`
 	WaitThreshold time.Duration `yaml:"wait_threshold"`
+	OpenAfter     time.Duration `yaml:"open_after"`
 
 	parsed *parsedProfiles // what Profiles came to
 	ahead  *probes.Ahead   // the programs, being loaded
@@ -79,6 +80,8 @@ func (c *config) flags(f *pflag.FlagSet) {
 	f.IntVar(&c.RingBytes, "ring-bytes", c.RingBytes, "size of the buffer between kernel and spanbridge, a power of two")
 	f.BoolVar(&c.Attribution, "attribution", c.Attribution, "tell where the time of an operation went: CPU, run queue, lock, disk, network and others")
 	f.DurationVar(&c.WaitThreshold, "wait-threshold", c.WaitThreshold, "with attribution, a span of its own for waits from this length on")
+	f.DurationVar(&c.OpenAfter, "open-after", c.OpenAfter, "tell of operations that run for longer than this, as log records, while they run (default: of none)")
+	f.Lookup("open-after").DefValue = "0s" // not shown: the text says it
 	f.Int64Var(&c.MaxLost, "max-lost", c.MaxLost, "exit with code 4 if more operations or spans than this were lost (default: no limit)")
 	f.Lookup("max-lost").DefValue = "0" // not shown: the text says it
 }
@@ -154,6 +157,9 @@ func (c *config) validate() error {
 	}
 	if c.WaitThreshold <= 0 {
 		fault("wait_threshold: %v is not above 0", c.WaitThreshold)
+	}
+	if c.OpenAfter < 0 {
+		fault("open_after: %v is negative", c.OpenAfter)
 	}
 	if c.Duration < 0 {
 		fault("duration: %v is negative", c.Duration)

@@ -15,6 +15,7 @@ import (
 	"github.com/spanbridge/spanbridge/bridge"
 	"github.com/spanbridge/spanbridge/exporters/console"
 	"github.com/spanbridge/spanbridge/exporters/file"
+	"github.com/spanbridge/spanbridge/exporters/logs"
 	"github.com/spanbridge/spanbridge/exporters/metrics"
 	"github.com/spanbridge/spanbridge/exporters/otlp"
 	"github.com/spanbridge/spanbridge/exporters/prometheus"
@@ -55,6 +56,9 @@ type outputs struct {
 	exporters []bridge.Exporter
 	tallies   []*bridge.Tally
 	names     []string
+	running   []bridge.RunningExporter
+	logs      []func(context.Context) error // ends of those that are no exporters of spans
+	openAfter time.Duration                 // 0: nobody wants to know what runs
 	stops     []func(context.Context) error // of metrics: while the kernel's counts can be read
 	console   *lines                        // standard output, nil unless the console is an output
 	producer  *metrics.Producer
@@ -85,7 +89,9 @@ func (o *outputs) add(ctx context.Context, out output) error {
 		return o.addOTLP(ctx, tally, pipeline)
 	case "console":
 		o.console = &lines{to: os.Stdout}
-		o.use("console", console.New(o.console, terminal(os.Stdout), tally), tally)
+		exporter := console.New(o.console, terminal(os.Stdout), tally)
+		o.use("console", exporter, tally)
+		o.running = append(o.running, exporter)
 	case "file":
 		exporter, err := file.New(out.arg, tally)
 		if err != nil {
@@ -93,6 +99,7 @@ func (o *outputs) add(ctx context.Context, out output) error {
 		}
 		exporter.Version, exporter.Logf = version, logf
 		o.use("file", exporter, tally)
+		o.running = append(o.running, logs.Lines{To: exporter.Writer(), Version: version})
 		o.stops = append(o.stops, metrics.NewLines(exporter.Writer(), pipeline).Shutdown)
 	case "prometheus":
 		server, err := prometheus.New(out.arg, o.producer, o.resource)
@@ -105,9 +112,16 @@ func (o *outputs) add(ctx context.Context, out output) error {
 	return nil
 }
 
-// addOTLP starts the two pipelines to a receiver. As everywhere in
-// OpenTelemetry, OTEL_TRACES_EXPORTER and OTEL_METRICS_EXPORTER can be "none".
+// addOTLP starts the pipelines to a receiver. As everywhere in OpenTelemetry,
+// OTEL_TRACES_EXPORTER, OTEL_METRICS_EXPORTER and OTEL_LOGS_EXPORTER can be "none".
 func (o *outputs) addOTLP(ctx context.Context, tally *bridge.Tally, pipeline metrics.PipelineOptions) error {
+	if o.openAfter > 0 && os.Getenv("OTEL_LOGS_EXPORTER") != "none" {
+		exporter, err := logs.NewOTLP(ctx, version)
+		if err != nil {
+			return usageError("%w", err)
+		}
+		o.running, o.logs = append(o.running, exporter), append(o.logs, exporter.Shutdown)
+	}
 	if os.Getenv("OTEL_TRACES_EXPORTER") != "none" {
 		cfg, err := otlp.FromEnv(os.LookupEnv)
 		if err != nil {
@@ -146,6 +160,9 @@ func (o *outputs) stopMetrics(ctx context.Context) error {
 
 func (o *outputs) shutdown(ctx context.Context) error {
 	var errs []error
+	for _, stop := range o.logs {
+		errs = append(errs, stop(ctx))
+	}
 	for _, e := range o.exporters {
 		errs = append(errs, e.Shutdown(ctx))
 	}

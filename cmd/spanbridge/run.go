@@ -131,6 +131,7 @@ func openPipeline(ctx context.Context, settings *config) (*pipeline, error) {
 		return nil, err
 	}
 	p := &pipeline{settings: settings, session: session}
+	p.outputs.openAfter = settings.OpenAfter
 	exemplars := &bridge.Exemplars{}
 	p.assembler = bridge.NewAssembler(bridge.AssemblerConfig{
 		Trust: trust, RawText: settings.RawText, Unsampled: settings.Unsampled,
@@ -200,7 +201,10 @@ func (p *pipeline) nothingToSee(report *probes.Report) error {
 // carry runs until the context ends, then delivers everything and settles the
 // ledger.
 func (p *pipeline) carry(ctx context.Context) error {
-	b := bridge.Bridge{Source: p.session, Assembler: p.assembler, Exporters: p.outputs.exporters, Logf: logf}
+	b := bridge.Bridge{
+		Source: p.session, Assembler: p.assembler, Exporters: p.outputs.exporters, Logf: logf,
+		OpenAfter: p.settings.OpenAfter, Running: p.outputs.running,
+	}
 	counted := make(chan struct{})
 	counts := liveCounts{source: p.session, out: p.outputs.console}
 	go func() {

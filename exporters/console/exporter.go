@@ -38,6 +38,7 @@ type Exporter struct {
 	held      map[bridge.TraceID]*heldTrace
 	order     []*heldTrace // by deadline
 	rest      rest
+	running   []runningLine
 	all       budget
 	failures  budget
 	unsettled int  // spans taken and neither acked nor dropped
@@ -168,6 +169,11 @@ func (e *Exporter) write(d *drawing, now time.Time, sum bool) {
 	due, rest := e.collect(now, sum)
 	n := int(rest.spans)
 	d.buf = d.buf[:0]
+	for _, line := range e.takeRunning() {
+		d.put(dim, d.clock(line.atNs)+" "+line.text)
+		d.newline()
+		d.apart = false
+	}
 	for _, trace := range due {
 		d.trace(trace.views, trace.hidden)
 		n += trace.spans()
@@ -177,7 +183,7 @@ func (e *Exporter) write(d *drawing, now time.Time, sum bool) {
 		d.newline()
 		d.apart = false
 	}
-	if n == 0 {
+	if len(d.buf) == 0 {
 		return
 	}
 	_, err := e.out.Write(d.buf)
@@ -200,6 +206,13 @@ func (e *Exporter) collect(now time.Time, sum bool) ([]*heldTrace, rest) {
 		r, e.rest = e.rest, rest{}
 	}
 	return due, r
+}
+
+func (e *Exporter) takeRunning() (lines []runningLine) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	lines, e.running = e.running, nil
+	return lines
 }
 
 // settle tells the tally what became of n spans.

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bridge
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+const (
+	keyRunning      = "spanbridge.running.duration"
+	keyWaiting      = "spanbridge.running.wait"
+	keyWaitingFor   = "spanbridge.running.wait.duration"
+	keyBlocker      = "spanbridge.lock.blocker.connection.id"
+	keyConnection   = "spanbridge.connection.id"
+	lookEvery       = time.Second
+	toldAgainAt     = 10 // times the age
+	maxToldRunning  = 4096
+	maxRunningBatch = 256
+)
+
+// Running is an operation that goes on, as it was seen at a moment.
+type Running struct {
+	// Span is what the operation's span would be if it ended now. It has the ids that
+	// the span will have.
+	Span Span
+	Age  time.Duration
+	// Wait names the inner operation that the operation is in, such as "row lock
+	// wait"; "": none is known. Waited is for how long.
+	Wait   string
+	Waited time.Duration
+	// Connection is the server's number of the connection, and Blocker that of the
+	// one that holds what this one waits for. 0: it is not known.
+	Connection, Blocker int64
+}
+
+// Sentence says it in words, without a literal of the statement.
+func (r *Running) Sentence() string {
+	b := fmt.Appendf(nil, "%s has been running for %.1f s", r.Span.Name, r.Age.Seconds())
+	if r.Wait != "" {
+		b = fmt.Appendf(b, ": %s for %.1f s", r.Wait, r.Waited.Seconds())
+	}
+	if r.Blocker > 0 {
+		b = fmt.Appendf(b, ", held by connection %d", r.Blocker)
+	}
+	return string(b)
+}
+
+// OpenSource is a [Source] that knows what is open. Open calls back with a record
+// of every operation that has been open for that long, with FlagUnfinished. The record
+// is valid until the call returns. Open may be called while Next waits.
+type OpenSource interface {
+	Open(age time.Duration, each func(*Record)) error
+}
+
+// RunningExporter tells of what goes on for long. It must not retain the batch or
+// anything that it refers to, nor wait for the network.
+type RunningExporter interface {
+	ExportRunning(ctx context.Context, batch []Running) error
+}
+
+// running is what has been told of operations that go on.
+type running struct {
+	looked time.Time
+	of     map[runningKey]time.Duration // the age at which to tell again
+	failed bool
+}
+
+type runningKey struct {
+	tid, seq uint32
+	startNs  uint64
+}
+
+// look tells of what has been running for long, once a second: of each operation
+// once, and again when it is ten times as old.
+func (b *Bridge) look(ctx context.Context) {
+	source, ok := b.Source.(OpenSource)
+	if !ok || b.OpenAfter <= 0 || time.Since(b.told.looked) < lookEvery {
+		return
+	}
+	b.told.looked = time.Now()
+	var batch []Running
+	still := make(map[runningKey]time.Duration)
+	err := source.Open(b.OpenAfter, func(r *Record) {
+		key, age := runningKey{r.TID, r.Seq, r.StartNs}, time.Duration(r.EndNs-r.StartNs)
+		again, known := b.told.of[key]
+		if len(still) >= maxToldRunning || len(batch) >= maxRunningBatch {
+			return
+		}
+		if still[key] = again; known && age < again {
+			return
+		}
+		still[key] = toldAgainAt * age
+		if one, ok := b.Assembler.Running(r); ok {
+			batch = append(batch, one)
+		}
+	})
+	b.told.of = still
+	b.tellRunning(ctx, batch, err)
+	b.Assembler.Reset()
+}
+
+func (b *Bridge) tellRunning(ctx context.Context, batch []Running, err error) {
+	if err != nil && !b.told.failed && b.Logf != nil {
+		b.Logf("look for what runs: %v", err)
+	}
+	b.told.failed = err != nil
+	if len(batch) == 0 {
+		return
+	}
+	for _, to := range b.Running {
+		if err := to.ExportRunning(ctx, batch); err != nil && b.Logf != nil {
+			b.Logf("tell of %d operations that run: %v", len(batch), err)
+		}
+	}
+}
+
+// Running makes of the record of an open operation what is told of it while it
+// runs; not of one inside another. What it refers to is valid until Reset, and
+// nothing is counted.
+func (a *Assembler) Running(r *Record) (one Running, ok bool) {
+	op := a.dir.Operation(r.Op)
+	if op == nil || op.InKernel || r.ParentSeq != 0 {
+		return one, false
+	}
+	counts := a.counts
+	defer func() { a.counts = counts }()
+	instance := a.dir.Instance(r.TGID)
+	t := a.listen(r, op, instance)
+	span := a.newSpan(r, op, instance)
+	st := a.readText(r, op)
+	st.set, st.setting = a.note(r, op, &t)
+	v := a.judge(r, op, &t, &st)
+	if !a.adopt(&span, r, &v) { // nobody will see a span, but the operation runs
+		span.TraceID, span.Parent, span.Flags = v.context.TraceID, v.context.ParentID, flagRemoteParent
+	}
+	first := len(a.attrs)
+	a.describe(&span, r, op, instance, &t, &st)
+	one = Running{Span: span, Age: time.Duration(r.EndNs - r.StartNs)}
+	a.attrs = append(a.attrs, Float(keyRunning, one.Age.Seconds()))
+	a.describeWaiting(&one, r, instance)
+	one.Span.Attrs = a.attrs[first:len(a.attrs):len(a.attrs)]
+	for i := range one.Span.Attrs {
+		switch attr := &one.Span.Attrs[i]; attr.Key {
+		case keyConnection:
+			one.Connection = attr.Int()
+		case keyBlocker:
+			one.Blocker = attr.Int()
+		}
+	}
+	return one, true
+}
+
+// describeWaiting appends what is known of the innermost inner operation that is
+// open and has a name.
+func (a *Assembler) describeWaiting(one *Running, r *Record, instance *Instance) {
+	for i := range r.Entries {
+		e := &r.Entries[i]
+		op := a.dir.Operation(e.Op)
+		if e.Flags&FlagUnfinished == 0 || op == nil {
+			continue
+		}
+		name := op.entryName(e.Value, instance.Names[op.Name])
+		if name == "" {
+			continue
+		}
+		one.Wait, one.Waited = name, time.Duration(e.DurationNs)
+		a.attrs = append(a.attrs, String(keyWaiting, name), Float(keyWaitingFor, one.Waited.Seconds()))
+		in := inside{details: r.Details}
+		a.describeEntry(e, in.detailOf(e), op)
+		return
+	}
+}
