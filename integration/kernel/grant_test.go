@@ -5,6 +5,7 @@
 package kernel
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 
@@ -41,6 +42,44 @@ func TestKinds(t *testing.T) {
 		t.Run(kind.name, func(t *testing.T) {
 			if reason := kind.show(t, f, o); reason != "" {
 				t.Attr("refused", reason)
+			}
+		})
+	}
+}
+
+// kernelKinds are the same in the kernel, each with one operation of that name.
+const kernelKinds = `
+profile: kinds
+operations:
+  kprobe:
+    tiers:
+      - {tier: kernel, start: {probe: "kprobe:vfs_fsync_range"}, done: {probe: "kretprobe:vfs_fsync_range"}}
+  fentry:
+    tiers:
+      - {tier: kernel, start: {probe: "fentry:vfs_fsync_range"}, done: {probe: "fexit:vfs_fsync_range"}}
+  tracepoint:
+    tiers:
+      - {tier: kernel, start: {probe: "tracepoint:syscalls:sys_enter_fsync"}, done: {probe: "tracepoint:syscalls:sys_exit_fsync"}}
+  rawtracepoint:
+    tiers:
+      - tier: kernel
+        start: {probe: rawtracepoint:sys_enter, when: {field: id, type: u32, in: [74]}} # fsync
+        done: {probe: rawtracepoint:sys_exit}
+`
+
+func TestKindsInTheKernel(t *testing.T) {
+	o := observeHost(t, kernelKinds, probes.Config{})
+	for _, kind := range []string{"kprobe", "fentry", "tracepoint", "rawtracepoint"} {
+		t.Run(kind, func(t *testing.T) {
+			if reason := o.unseen(kind); reason != "" {
+				t.Attr("refused", reason)
+				return
+			}
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			syncs(t, 1, 0)
+			if all := o.own(kind); len(all) != 1 {
+				t.Errorf("%d records of one call: %+v", len(all), all)
 			}
 		})
 	}

@@ -12,10 +12,11 @@ import (
 type Column map[string]string
 
 // rows are the tests that are rows of the table of their own, with the row's name.
-// Those below TestKinds are rows by the kind's name.
+// Those below TestKinds and TestKindsInTheKernel are rows by the kind's name.
 var rows = []struct{ test, name string }{
 	{"TestKernelLoadsThePrograms", "all programs load"},
 	{"TestKinds/", ""},
+	{"TestKindsInTheKernel/", ""},
 	{"TestTiers/uprobe", "statements of MariaDB"},
 }
 

@@ -29,7 +29,7 @@ var series = []string{"6.1", "6.12", "7"}
 // probe, that starts and ends pair though threads share a CPU, and the statements
 // of a MariaDB. "make test-vm" tries more.
 var suites = []struct{ pkg, run string }{
-	{"./integration/kernel", "^TestKernelLoadsThePrograms$/^with_the_longest_text$|^TestKinds$|^TestKernelKeepsThreadsApart$"},
+	{"./integration/kernel", "^TestKernelLoadsThePrograms$/^with_the_longest_text$|^TestKinds|^TestKernelKeepsThreadsApart$"},
 	{"./integration", "^TestTiers$/^uprobe$/^(23_distinct|rows_sent)"},
 }
 
