@@ -53,10 +53,10 @@ profile: kinds
 operations:
   kprobe:
     tiers:
-      - {tier: kernel, start: {probe: "kprobe:vfs_fsync_range"}, done: {probe: "kretprobe:vfs_fsync_range"}}
+      - {tier: kernel, start: {probe: "kprobe:noop_fsync"}, done: {probe: "kretprobe:noop_fsync"}}
   fentry:
     tiers:
-      - {tier: kernel, start: {probe: "fentry:vfs_fsync_range"}, done: {probe: "fexit:vfs_fsync_range"}}
+      - {tier: kernel, start: {probe: "fentry:noop_fsync"}, done: {probe: "fexit:noop_fsync"}}
   tracepoint:
     tiers:
       - {tier: kernel, start: {probe: "tracepoint:syscalls:sys_enter_fsync"}, done: {probe: "tracepoint:syscalls:sys_exit_fsync"}}
