@@ -96,7 +96,7 @@ func showSingleUprobes(t *testing.T, _ *fixture, _ *observer) string {
 	f := startFixture(t, compileFixture(t, "probes.c"))
 	attachSingly(t, objects, f.cmd.Path)
 	f.do("enter 3 s:short 7", "leave 0")
-	want := []string{`3 7 0 flags 0x20 "short" "short" of 5`}
+	want := []string{`3 7 0 flags 0xa0 "short" "short" of 5`} // has a text, and times
 	if diff := cmp.Diff(want, rawRecords(t, objects.Events, 1)); diff != "" {
 		t.Errorf("records (-want +got):\n%s", diff)
 	}
