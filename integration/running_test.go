@@ -176,3 +176,34 @@ func (r *result) spanOf(id string) *otlpSpan {
 	}
 	return nil
 }
+
+// TestStatementsOfAKilledMySQLAreUnfinished has the last words of a server that dies
+// with a statement: what was told while it ran has the text, and the same ids.
+func TestStatementsOfAKilledMySQLAreUnfinished(t *testing.T) {
+	s := way{"mysql", servers.MySQL}.server(t)
+	db := openPool(t, s)
+	conn, _ := connectionOf(t, db)
+	b := startBridge(t, "--target", pidOf(s), "--open-after", "1s")
+	ended := make(chan error)
+	go func() {
+		_, err := conn.ExecContext(context.WithoutCancel(t.Context()), "DO SLEEP(60)")
+		ended <- err
+	}()
+	eventually(t, "a record", func() bool { return len(b.logs()) > 0 })
+	if err := s.Kill9(); err != nil {
+		t.Fatal(err)
+	}
+	if <-ended == nil {
+		t.Error("the statement has ended well")
+	}
+	told := b.logs()[0]
+	r := b.stop()
+	r.mustClose(t)
+	span := r.spanOf(told.SpanID)
+	if told.Attrs["db.query.text"] != "DO SLEEP(?)" || span == nil {
+		t.Fatalf("told %+v, span %+v\n%s", told, span, r.stderr)
+	}
+	if span.TraceID != told.TraceID || span.Attrs["spanbridge.unfinished"] != true || span.Status.Code != 2 {
+		t.Errorf("span %+v", span)
+	}
+}
