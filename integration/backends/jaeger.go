@@ -64,7 +64,7 @@ func StartJaeger(ctx context.Context) (_ *Jaeger, err error) {
 	}
 	j.process, err = launch(ctx, exec.Command(binary, "--config", config), j.logFile(), func() error {
 		_, err := j.get(ctx, "/api/services")
-		return err
+		return errors.Join(err, listens(j.OTLPGRPC), listens(local(ports[1])))
 	})
 	if err != nil {
 		return nil, err
