@@ -88,6 +88,7 @@ func TestContainersThatStartAgainLeaveNothingBehind(t *testing.T) {
 	server.prepare(t)
 	server.start(t, "overlay")
 	bridge := startBridge(t, "--target", server.Binary)
+	bridge.sees(t, server.PID, "query by uprobe")
 	// Servers of others may be seen too.
 	open, operations := bridge.openOverlays(), strings.Count(bridge.stderr.String(), ": query by ")
 	if open == 0 {

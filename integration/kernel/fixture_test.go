@@ -190,6 +190,20 @@ func (o *observer) one() record {
 // that all of it adds up.
 func (o *observer) counts(name string) bridge.OpCounts {
 	o.t.Helper()
+	// What a thread does meanwhile, as it ends, may be read half: then it is read again.
+	for deadline := time.Now().Add(2 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		found, err := o.countsOnce(name)
+		if err == nil || time.Now().After(deadline) {
+			if err != nil {
+				o.t.Errorf("the counts do not add up: %v", err)
+			}
+			return found
+		}
+	}
+}
+
+func (o *observer) countsOnce(name string) (bridge.OpCounts, error) {
+	o.t.Helper()
 	all, err := o.session.Counts()
 	if err != nil {
 		o.t.Fatal(err)
@@ -205,13 +219,10 @@ func (o *observer) counts(name string) bridge.OpCounts {
 			found = &all[i]
 		}
 	}
-	if err := ledger.Check(); err != nil {
-		o.t.Errorf("the counts do not add up: %v", err)
-	}
 	if found == nil {
 		o.t.Fatalf("no operation %s", name)
 	}
-	return *found
+	return *found, ledger.Check()
 }
 
 // histogram returns the sum of an operation's histograms, and how many there are.
