@@ -51,7 +51,7 @@ func (s *sysbench) Run(ctx context.Context, d time.Duration) (Stats, error) {
 	}
 	seconds := max(1, int(d.Round(time.Second).Seconds())) // it knows no shorter time
 	began := time.Now()
-	out, err := s.command(ctx, "run", "--time="+strconv.Itoa(seconds), "--histogram=on", "--percentile=0")
+	out, err := s.command(ctx, "run", "--time="+strconv.Itoa(seconds), "--histogram=on", "--percentile=99")
 	if err != nil {
 		return Stats{}, err
 	}
