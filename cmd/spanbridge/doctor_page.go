@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spanbridge/spanbridge/exporters/console"
+	"github.com/spanbridge/spanbridge/bridge/inert"
 	"github.com/spanbridge/spanbridge/probes"
 )
 
@@ -178,7 +178,7 @@ func (p *doctorPage) paragraph(label, text string) {
 // beginning. Names of functions are not cut: they are there to be copied.
 func (p *doctorPage) wrap(column int, text string) {
 	at := column
-	for i, word := range strings.Fields(console.Inert(text)) {
+	for i, word := range strings.Fields(inert.Text(text)) {
 		width := len([]rune(word))
 		switch {
 		case i == 0:

@@ -2,7 +2,11 @@
 
 package console
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/spanbridge/spanbridge/bridge/inert"
+)
 
 // style is an ANSI "select graphic rendition" code (ECMA-48, 8.3.117).
 type style string
@@ -30,10 +34,10 @@ func (c *canvas) room() int { return c.width - c.column }
 
 // put draws s, cut to the room that is left.
 func (c *canvas) put(st style, s string) {
-	w := columnsOf(s)
+	w := inert.Columns(s)
 	if w > c.room() {
-		s = inert(s, c.room())
-		w = columnsOf(s)
+		s = inert.Cut(s, c.room())
+		w = inert.Columns(s)
 	}
 	if s == "" {
 		return
@@ -52,7 +56,7 @@ func (c *canvas) put(st style, s string) {
 
 // right draws s so that it ends at a column.
 func (c *canvas) right(st style, s string, end int) {
-	c.to(end - columnsOf(s))
+	c.to(end - inert.Columns(s))
 	c.put(st, s)
 }
 

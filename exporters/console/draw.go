@@ -7,6 +7,8 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"github.com/spanbridge/spanbridge/bridge/inert"
 )
 
 const separator = " · "
@@ -71,7 +73,7 @@ func (d *drawing) trace(views []view, hidden int) {
 
 // fits reports whether what went wrong has room beside the name.
 func (d *drawing) fits(n *node, l layout) bool {
-	return l.name+l.nameColumn+gap+columnsOf(n.service+separator+n.fault) <= d.width
+	return l.name+l.nameColumn+gap+inert.Columns(n.service+separator+n.fault) <= d.width
 }
 
 // heading draws the line above a trace. If all the topmost spans have one
@@ -130,7 +132,7 @@ func (d *drawing) head(n *node, l layout, fault string) {
 	if n.failed {
 		nameStyle = red
 	}
-	d.put(nameStyle, inert(n.view.name, max(l.nameColumn-columnsOf(n.branch), minNameColumns/2)))
+	d.put(nameStyle, inert.Cut(n.view.name, max(l.nameColumn-inert.Columns(n.branch), minNameColumns/2)))
 	d.to(l.name + l.nameColumn)
 	d.put(normal, "  ")
 	between := ""
@@ -144,7 +146,7 @@ func (d *drawing) head(n *node, l layout, fault string) {
 		between = separator
 	}
 	for _, item := range n.items {
-		if columnsOf(between+item) > d.room() {
+		if inert.Columns(between+item) > d.room() {
 			break
 		}
 		d.put(dim, between+item)
@@ -190,7 +192,7 @@ func (d *drawing) detail(line detail) {
 	d.to(line.column)
 	d.put(dim, line.branch)
 	if line.mark != "" {
-		d.width -= columnsOf(line.mark) + gap
+		d.width -= inert.Columns(line.mark) + gap
 	}
 	d.put(line.style, line.text)
 	d.width = d.opts.Width

@@ -2,6 +2,8 @@
 
 package console
 
+import "github.com/spanbridge/spanbridge/bridge/inert"
+
 // layout holds the columns of the drawing. Those on the left have a fixed
 // width, so that the lines of different traces stay aligned.
 type layout struct {
@@ -29,7 +31,7 @@ func newLayout(width int) layout {
 func (l *layout) fit(nodes []node, width int) {
 	limit := (width - l.name) * 2 / 3
 	for i := range nodes {
-		n := columnsOf(nodes[i].branch) + columnsOf(nodes[i].view.name)
+		n := inert.Columns(nodes[i].branch) + inert.Columns(nodes[i].view.name)
 		l.nameColumn = min(max(l.nameColumn, n), limit)
 	}
 }

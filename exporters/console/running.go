@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/spanbridge/spanbridge/bridge"
+	"github.com/spanbridge/spanbridge/bridge/inert"
 )
 
 // maxRunningLines bounds the lines held while the writer stands still.
@@ -21,7 +22,7 @@ func (e *Exporter) ExportRunning(_ context.Context, batch []bridge.Running) erro
 	defer e.mu.Unlock()
 	for i := range batch {
 		if len(e.running) < maxRunningLines {
-			e.running = append(e.running, runningLine{batch[i].Span.EndNs, Inert(runningText(&batch[i]))})
+			e.running = append(e.running, runningLine{batch[i].Span.EndNs, inert.Text(runningText(&batch[i]))})
 		}
 	}
 	return nil

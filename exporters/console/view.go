@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 
 	"github.com/spanbridge/spanbridge/bridge"
+	"github.com/spanbridge/spanbridge/bridge/inert"
 )
 
 const (
@@ -39,8 +40,8 @@ func makeView(s *bridge.Span, columns int) view {
 		startNs: s.StartNs,
 		endNs:   max(s.EndNs, s.StartNs),
 		failed:  s.Status == bridge.StatusError,
-		name:    inert(s.Name, maxNameColumns),
-		service: inert(serviceOf(s.Resource), maxItemColumns),
+		name:    inert.Cut(s.Name, maxNameColumns),
+		service: inert.Cut(serviceOf(s.Resource), maxItemColumns),
 	}
 	if v.name == "" {
 		v.name = "(no name)"
@@ -64,7 +65,7 @@ func (v *view) fill(s *bridge.Span, columns int) {
 		}
 		switch a.Key {
 		case "db.query.text", "db.statement":
-			v.text = inert(a.Text(), columns)
+			v.text = inert.Cut(a.Text(), columns)
 		case "db.response.status_code":
 			status = a.Text()
 		case "error.type":
@@ -86,11 +87,11 @@ func (v *view) fill(s *bridge.Span, columns int) {
 		}
 	}
 	if v.failed {
-		v.fault = inert(faultOf(status, kind, s.StatusText), maxErrorColumns)
+		v.fault = inert.Cut(faultOf(status, kind, s.StatusText), maxErrorColumns)
 	}
 	for _, item := range []string{namespace, times.text(v.endNs - v.startNs), rows, affected, cut, connection, user} {
 		if item != "" {
-			v.items = append(v.items, inert(item, maxItemColumns))
+			v.items = append(v.items, inert.Cut(item, maxItemColumns))
 		}
 	}
 }

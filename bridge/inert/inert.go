@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package console
+package inert
 
 import (
 	"math"
@@ -14,15 +14,17 @@ import (
 // three or four; long runs are drawn over the lines above and below.
 const maxMarks = 4
 
-// Inert returns s fit for a terminal, whatever it holds, in one line of any
-// width.
-func Inert(s string) string { return inert(s, math.MaxInt) }
+// ellipsis ends what was cut.
+const ellipsis = "…"
 
-// inert returns s fit for a terminal, at most columns wide. White space is
+// Text returns s in one line of any width.
+func Text(s string) string { return Cut(s, math.MaxInt) }
+
+// Cut returns s in one line, at most columns wide. White space is
 // folded to single spaces; whatever does not print (C0, C1, DEL, bidirectional
 // and other format characters, private use, invalid UTF-8) becomes a visible
 // escape. A text that is too wide ends in an ellipsis.
-func inert(s string, columns int) string {
+func Cut(s string, columns int) string {
 	if columns <= 0 {
 		return ""
 	}
@@ -129,8 +131,8 @@ func runeWidth(r rune) int {
 	return 1
 }
 
-// columnsOf returns the width of a text that inert has made or that is our own.
-func columnsOf(s string) int {
+// Columns returns the width of a text that Cut has made or that is our own.
+func Columns(s string) int {
 	width := 0
 	for _, r := range s {
 		if !unicode.Is(unicode.M, r) {
