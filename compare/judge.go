@@ -35,6 +35,7 @@ func (w Window) atEdge(at int64) bool {
 // Verdict is what two accounts of the same statements amount to.
 type Verdict struct {
 	A, B               Nature
+	Pairs              []Pair // what both have
 	Matched            int
 	MissingA           []Missing // in A, of what B has
 	MissingB           []Missing // in B, of what A has
@@ -59,15 +60,15 @@ const maxExamples = 5
 // rest.
 func Judge(a, b *Listing, w Window) *Verdict {
 	al := Align(a, b)
-	v := &Verdict{A: a.Nature, B: b.Nature, Matched: len(al.Pairs), Offsets: al.Offsets}
+	v := &Verdict{A: a.Nature, B: b.Nature, Pairs: al.Pairs, Matched: len(al.Pairs), Offsets: al.Offsets}
+	v.Latency = latencyOf(a, b, al.Pairs)
 	mean := meanOffset(al.Offsets)
 	v.MissingB, v.UnknownB = explain(a, al.OnlyA, twice(a, al.OnlyA, al.Pairs, Pair.a), func(s *Statement) Reason {
-		return lackedBy(b, s, s.Start, s.Start+mean, w)
+		return lackedBy(b, s, lack{byA: s.Start, own: s.Start + mean, duration: s.Duration + v.Latency.P5}, w)
 	})
 	v.MissingA, v.UnknownA = explain(b, al.OnlyB, twice(b, al.OnlyB, al.Pairs, Pair.b), func(s *Statement) Reason {
-		return lackedBy(a, s, s.Start-mean, s.Start-mean, w)
+		return lackedBy(a, s, lack{byA: s.Start - mean, own: s.Start - mean, duration: s.Duration - v.Latency.P95}, w)
 	})
-	v.Latency = latencyOf(a, b, al.Pairs)
 	v.Fields = fieldsOf(a, b, al.Pairs)
 	v.OtherA, v.OtherB = others(a), others(b)
 	return v
@@ -81,20 +82,27 @@ func meanOffset(offsets []Offset) int64 {
 	return slices.MaxFunc(offsets, func(x, y Offset) int { return cmp.Compare(x.Pairs, y.Pairs) }).Ns
 }
 
-// lackedBy says why an account lacks a statement of the other one, whose start
-// is told by A's clock, for the window, and by the account's own, for its losses.
-func lackedBy(l *Listing, s *Statement, byA, own int64, w Window) Reason {
+// lack is what a statement would be in the account that lacks it: its start by A's
+// clock, for the window, and by the account's own, for its losses; and the shortest
+// duration that the account would tell, as the two usually differ.
+type lack struct {
+	byA, own int64
+	duration time.Duration
+}
+
+// lackedBy says why an account lacks a statement of the other one.
+func lackedBy(l *Listing, s *Statement, as lack, w Window) Reason {
 	for i := range l.Losses {
-		if l.Losses[i].covers(s.Connection, own) {
+		if l.Losses[i].covers(s.Connection, as.own) {
 			return Reason(l.Losses[i].Why)
 		}
 	}
 	switch {
-	case s.Has.Has(FieldDuration) && s.Duration < l.Nature.MinDuration:
+	case s.Has.Has(FieldDuration) && min(s.Duration, as.duration) < l.Nature.MinDuration:
 		return ReasonShort
 	case l.Nature.SkipsUnparsed && s.unparsed():
 		return ReasonUnparsed
-	case w.atEdge(byA):
+	case w.atEdge(as.byA):
 		return ReasonEdge
 	case l.Nature.Partial:
 		return Reason(l.Nature.Why)

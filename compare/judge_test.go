@@ -71,6 +71,31 @@ func TestWhatAnAccountLacksHasItsReason(t *testing.T) {
 	}
 }
 
+// A client's clock runs longer than the server's, whose threshold is for its own.
+func TestAThresholdIsForTheAccountsOwnDuration(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 1))
+	truth := mixed(r)
+	const threshold, between = 2 * time.Millisecond, 200 * time.Microsecond
+	own := account(r, truth, jitter, nil)
+	b := &Listing{Nature: Nature{Name: "slowlog", MinDuration: threshold}}
+	near := 0
+	for _, s := range own.Statements {
+		if s.Duration -= between; s.Duration >= threshold {
+			b.Statements = append(b.Statements, s)
+		} else if s.Duration+between >= threshold {
+			near++
+		}
+	}
+	a := account(r, truth, 0, nil)
+	v := Judge(a, b, whole24h())
+	if near == 0 || v.UnknownB != 0 || missingBy(v.MissingB, ReasonShort) != len(truth)-len(b.Statements) {
+		t.Errorf("%d are near the threshold; unexplained: %d, %+v, want all to be short", near, v.UnknownB, v.MissingB)
+	}
+	if v = Judge(b, a, whole24h()); v.UnknownA != 0 {
+		t.Errorf("unexplained the other way round: %d, want none", v.UnknownA)
+	}
+}
+
 func TestWhatNothingExplainsIsUnexplained(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 1))
 	truth := mixed(r)
