@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"github.com/spanbridge/spanbridge/compare"
+)
+
+// About says what was compared.
+type About struct {
+	Tool     string
+	Started  time.Time
+	Duration time.Duration
+	Server   Server
+	Host     Host
+	Load     string
+	// Details say how accounts were had, by name: the tier of probes, a file.
+	Details map[string]string
+}
+
+// Pair is the verdict about two listings, by index, of which A comes first.
+type Pair struct {
+	A, B    int
+	Verdict *compare.Verdict
+}
+
+// New makes a result. The first listing is the reference: a load generator's
+// journal, where there is one. Names of accounts are unique.
+func New(about About, listings []*compare.Listing, pairs []Pair) *Result {
+	r := &Result{
+		Format: Format, Tool: about.Tool, Started: about.Started.UTC(), Seconds: about.Duration.Seconds(),
+		Server: about.Server, Host: about.Host, Load: about.Load,
+	}
+	for i, l := range listings {
+		account := accountOf(l)
+		account.Detail = about.Details[account.Name]
+		if i == 0 {
+			r.Reference = account.Name
+		} else if v := find(pairs, 0, i); v != nil {
+			account.Coverage = coverageOf(v, listings[0], l)
+		}
+		r.Accounts = append(r.Accounts, account)
+	}
+	r.Fields = fieldsOf(listings, pairs)
+	for _, p := range pairs {
+		r.Verdicts = append(r.Verdicts, verdictOf(p.Verdict, listings[p.A], listings[p.B]))
+	}
+	return r
+}
+
+// AddUnavailable tells of an account that was asked for and could not be had.
+func (r *Result) AddUnavailable(name, why string) {
+	r.Accounts = append(r.Accounts, Account{Name: name, Error: shown(why), Fields: []string{}, Losses: []Loss{}})
+}
+
+func find(pairs []Pair, a, b int) *compare.Verdict {
+	i := slices.IndexFunc(pairs, func(p Pair) bool { return p.A == a && p.B == b })
+	if i < 0 {
+		return nil
+	}
+	return pairs[i].Verdict
+}
+
+func accountOf(l *compare.Listing) Account {
+	n := &l.Nature
+	a := Account{
+		Name: n.Name, ResolutionNs: int64(n.Resolution), MinDurationNs: int64(n.MinDuration), SkipsUnparsed: n.SkipsUnparsed,
+		Fields: []string{}, Losses: lossesOf(l.Losses),
+	}
+	if n.Partial {
+		a.Partial = n.Why
+	}
+	for i := range l.Statements {
+		if l.Statements[i].Kind.Counts() {
+			a.Statements++
+		} else {
+			a.Other++
+		}
+	}
+	for f := range compare.NumFields {
+		if n.Fields.Has(f) {
+			a.Fields = append(a.Fields, f.String())
+		}
+	}
+	return a
+}
+
+// lossesOf sums losses up by their reason, in the order in which they came.
+func lossesOf(losses []compare.Loss) []Loss {
+	all := []Loss{}
+	for i := range losses {
+		at := slices.IndexFunc(all, func(l Loss) bool { return l.Why == losses[i].Why })
+		if at < 0 {
+			at = len(all)
+			all = append(all, Loss{Why: losses[i].Why})
+		}
+		all[at].Stretches++
+		all[at].Statements += losses[i].Count
+	}
+	return all
+}
+
+func coverageOf(v *compare.Verdict, reference, l *compare.Listing) *Coverage {
+	c := &Coverage{
+		Seen: v.Matched, Unexplained: v.UnknownB,
+		Lacks: missingOf(v.MissingB, reference), Extra: missingOf(v.MissingA, l),
+	}
+	edge := func(m Missing) bool { return m.Reason == string(compare.ReasonEdge) }
+	c.Lacks, c.Extra = slices.DeleteFunc(c.Lacks, edge), slices.DeleteFunc(c.Extra, edge)
+	c.Expected = c.Seen
+	for _, m := range c.Lacks {
+		c.Expected += m.Count
+	}
+	c.Share = share(c.Seen, c.Expected)
+	return c
+}
+
+// missingOf takes the examples from the listing that has them.
+func missingOf(all []compare.Missing, l *compare.Listing) []Missing {
+	out := make([]Missing, 0, len(all))
+	for _, m := range all {
+		one := Missing{Reason: string(m.Reason), Count: m.Count, Examples: []Statement{}}
+		for _, i := range m.Examples {
+			one.Examples = append(one.Examples, statementOf(&l.Statements[i]))
+		}
+		out = append(out, one)
+	}
+	return out
+}
+
+// share is a part of a whole, 0 of nothing, as many digits as mean something.
+func share(part, whole int) float64 {
+	if whole == 0 {
+		return 0
+	}
+	return digits(float64(part) / float64(whole))
+}
+
+func digits(v float64) float64 { return math.Round(v*1e6) / 1e6 }

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/spanbridge/spanbridge/bridge/inert"
+	"github.com/spanbridge/spanbridge/compare"
+)
+
+func verdictOf(v *compare.Verdict, a, b *compare.Listing) Verdict {
+	out := Verdict{
+		A: v.A.Name, B: v.B.Name, Matched: v.Matched,
+		MissingA: missingOf(v.MissingA, b), MissingB: missingOf(v.MissingB, a),
+		UnexplainedA: v.UnknownA, UnexplainedB: v.UnknownB,
+		Offsets: []Offset{}, Latency: latencyOf(v, a, b), Fields: []FieldVerdict{},
+	}
+	for _, o := range v.Offsets {
+		out.Offsets = append(out.Offsets, Offset{
+			Ns: o.Ns, Pairs: o.Pairs, From: time.Unix(0, o.From).UTC(), To: time.Unix(0, o.To).UTC(),
+		})
+	}
+	for i := range v.Fields {
+		out.Fields = append(out.Fields, fieldVerdictOf(&v.Fields[i], a, b))
+	}
+	return out
+}
+
+func fieldVerdictOf(v *compare.FieldVerdict, a, b *compare.Listing) FieldVerdict {
+	out := FieldVerdict{
+		Field: v.Field.String(), Equal: v.Equal, Differ: v.Differ, OnlyA: v.OnlyA, OnlyB: v.OnlyB, Neither: v.Neither,
+		Examples: []Disagreement{},
+	}
+	for _, p := range v.Examples {
+		sa, sb := &a.Statements[p.A], &b.Statements[p.B]
+		out.Examples = append(out.Examples, Disagreement{
+			Connection: sa.Connection, Text: textOf(sa, sb), A: value(v.Field, sa), B: value(v.Field, sb),
+		})
+	}
+	return out
+}
+
+func latencyOf(v *compare.Verdict, a, b *compare.Listing) *Latency {
+	l := &v.Latency
+	if l.Pairs == 0 {
+		return nil
+	}
+	out := &Latency{
+		Kind: kindOf(l), Pairs: l.Pairs, MedianANs: int64(l.MedianA), MedianBNs: int64(l.MedianB),
+		P5Ns: int64(l.P5), MedianNs: int64(l.Median), P95Ns: int64(l.P95),
+		Ratio: digits(l.Ratio), NearShare: digits(l.Near), Worst: []Difference{},
+	}
+	durations := both(v.Pairs, a, b)
+	out.Histogram, out.Scatter = histogramOf(durations), sample(durations)
+	for _, p := range l.Worst {
+		sa, sb := &a.Statements[p.A], &b.Statements[p.B]
+		out.Worst = append(out.Worst, Difference{
+			Connection: sa.Connection, StartNs: sa.Start, Text: textOf(sa, sb), ANs: int64(sa.Duration), BNs: int64(sb.Duration),
+		})
+	}
+	return out
+}
+
+func kindOf(l *compare.Latency) string {
+	switch {
+	case math.Abs(l.Ratio-1) <= 0.02:
+		return Same
+	case l.Constant():
+		return Constant
+	}
+	return Varies
+}
+
+func statementOf(s *compare.Statement) Statement {
+	out := Statement{Connection: s.Connection, StartNs: s.Start, Text: textOf(s, s), Error: s.Error, Ref: s.Ref}
+	if s.Has.Has(compare.FieldDuration) {
+		ns := int64(s.Duration)
+		out.DurationNs = &ns
+	}
+	return out
+}
+
+// textOf is the text of a statement, of the account that has more of it.
+func textOf(a, b *compare.Statement) string {
+	if len(b.Text) > len(a.Text) {
+		a = b
+	}
+	return shown(a.Text)
+}
+
+// value is what a statement tells of a field, as text.
+func value(f compare.Field, s *compare.Statement) string {
+	switch f {
+	case compare.FieldText:
+		return shown(s.Text)
+	case compare.FieldDuration:
+		return duration(int64(s.Duration))
+	case compare.FieldLockTime:
+		return duration(int64(s.LockTime))
+	case compare.FieldError:
+		return strconv.FormatUint(uint64(s.Error), 10)
+	case compare.FieldSQLState:
+		return shown(s.SQLState)
+	case compare.FieldRowsSent:
+		return strconv.FormatUint(s.Sent, 10)
+	case compare.FieldRowsAffected:
+		return strconv.FormatUint(s.Affected, 10)
+	case compare.FieldRowsExamined:
+		return strconv.FormatUint(s.Examined, 10)
+	case compare.FieldDatabase:
+		return shown(s.Database)
+	}
+	return shown(s.User)
+}
+
+// mostColumns bounds the statements that are shown.
+const mostColumns = 600
+
+// shown makes what is told by a statement fit for eyes.
+func shown(s string) string { return inert.Cut(s, mostColumns) }
