@@ -4,6 +4,7 @@ package compare
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 )
@@ -63,11 +64,12 @@ func Judge(a, b *Listing, w Window) *Verdict {
 	v := &Verdict{A: a.Nature, B: b.Nature, Pairs: al.Pairs, Matched: len(al.Pairs), Offsets: al.Offsets}
 	v.Latency = latencyOf(a, b, al.Pairs)
 	mean := meanOffset(al.Offsets)
+	ofA, ofB := newExcuses(a), newExcuses(b)
 	v.MissingB, v.UnknownB = explain(a, al.OnlyA, twice(a, al.OnlyA, al.Pairs, Pair.a), func(s *Statement) Reason {
-		return lackedBy(b, s, lack{byA: s.Start, own: s.Start + mean, duration: s.Duration + v.Latency.P5}, w)
+		return ofB.lackedBy(s, lack{byA: s.Start, own: s.Start + mean, duration: s.Duration + v.Latency.P5}, w)
 	})
 	v.MissingA, v.UnknownA = explain(b, al.OnlyB, twice(b, al.OnlyB, al.Pairs, Pair.b), func(s *Statement) Reason {
-		return lackedBy(a, s, lack{byA: s.Start - mean, own: s.Start - mean, duration: s.Duration - v.Latency.P95}, w)
+		return ofA.lackedBy(s, lack{byA: s.Start - mean, own: s.Start - mean, duration: s.Duration - v.Latency.P95}, w)
 	})
 	v.Fields = fieldsOf(a, b, al.Pairs)
 	v.OtherA, v.OtherB = others(a), others(b)
@@ -90,10 +92,27 @@ type lack struct {
 	duration time.Duration
 }
 
-// lackedBy says why an account lacks a statement of the other one.
-func lackedBy(l *Listing, s *Statement, as lack, w Window) Reason {
+// excuses are why an account may lack statements. A loss of so many explains no more.
+type excuses struct {
+	*Listing
+	left []uint64 // of each loss
+}
+
+func newExcuses(l *Listing) *excuses {
+	e := &excuses{Listing: l, left: make([]uint64, len(l.Losses))}
 	for i := range l.Losses {
-		if l.Losses[i].covers(s.Connection, as.own) {
+		if e.left[i] = l.Losses[i].Count; e.left[i] == 0 {
+			e.left[i] = math.MaxUint64
+		}
+	}
+	return e
+}
+
+// lackedBy says why the account lacks a statement of the other one.
+func (l *excuses) lackedBy(s *Statement, as lack, w Window) Reason {
+	for i := range l.Losses {
+		if l.left[i] > 0 && l.Losses[i].covers(s.Connection, as.own) {
+			l.left[i]--
 			return Reason(l.Losses[i].Why)
 		}
 	}

@@ -96,6 +96,19 @@ func TestAThresholdIsForTheAccountsOwnDuration(t *testing.T) {
 	}
 }
 
+// TestALossExplainsNoMoreThanItsCount: what an account knows to have lost is no excuse for
+// what it does not know of.
+func TestALossExplainsNoMoreThanItsCount(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 1))
+	truth := mixed(r)
+	b := account(r, truth, jitter, func(s *Statement) bool { return s.Ref >= 100 && s.Ref < 120 })
+	b.Losses = []Loss{{From: 0, To: epoch * 2, Count: 5, Why: "the ring was full"}}
+	v := Judge(account(r, truth, jitter, nil), b, whole24h())
+	if got := missingBy(v.MissingB, "the ring was full"); got != 5 || v.UnknownB != 15 {
+		t.Errorf("%d are told to be lost, want 5; %d are unexplained, want 15", got, v.UnknownB)
+	}
+}
+
 func TestWhatNothingExplainsIsUnexplained(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 1))
 	truth := mixed(r)

@@ -24,7 +24,8 @@ type Nature struct {
 	SkipsUnparsed bool
 }
 
-// Loss is a stretch in which an account is known to have lost statements.
+// Loss is a stretch in which an account is known to have lost statements, so many or an unknown
+// number. It explains no more than that.
 type Loss struct {
 	Connection uint64 // 0: of any connection
 	From, To   int64  // Unix time by the account's clock, nanoseconds
