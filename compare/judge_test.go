@@ -3,6 +3,7 @@
 package compare
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -93,6 +94,26 @@ func TestAThresholdIsForTheAccountsOwnDuration(t *testing.T) {
 	}
 	if v = Judge(b, a, whole24h()); v.UnknownA != 0 {
 		t.Errorf("unexplained the other way round: %d, want none", v.UnknownA)
+	}
+}
+
+// TestStatementsThatAreStampedLateAreNoOtherClock: as those are that come behind others in one packet.
+func TestStatementsThatAreStampedLateAreNoOtherClock(t *testing.T) {
+	a, b := &Listing{}, &Listing{}
+	for i := range 3000 {
+		one := Statement{
+			Has: FieldsOf(FieldText, FieldDuration), Connection: uint64(i % 3), Text: fmt.Sprintf("SELECT %d", i/40*40+i%3),
+			Start: epoch + int64(i)*200e3, Duration: 150 * time.Microsecond,
+		}
+		a.Statements = append(a.Statements, one)
+		if i%30 == 0 {
+			one.Start -= 500e3
+		}
+		b.Statements = append(b.Statements, one)
+	}
+	v := Judge(a, b, whole24h())
+	if len(v.Offsets) != 1 || v.Matched != 3000 || v.Offsets[0].Ns != 0 || v.Offsets[0].Pairs != v.Matched {
+		t.Errorf("%d of 3000 matched, offsets %+v", v.Matched, v.Offsets)
 	}
 }
 

@@ -16,6 +16,15 @@ type Offset struct {
 	From, To int64 // starts of the first and the last of them, by A's clock
 }
 
+// join takes over the pairs of another offset, which is the same for most purposes: that of more pairs stays.
+func (o *Offset) join(other *Offset) {
+	if other.Pairs > o.Pairs {
+		o.Ns = other.Ns
+	}
+	o.Pairs += other.Pairs
+	o.From, o.To = min(o.From, other.From), max(o.To, other.To)
+}
+
 // Duration returns the offset as a duration.
 func (o Offset) Duration() time.Duration { return time.Duration(o.Ns) }
 
@@ -231,7 +240,8 @@ func differences(a, b []int64) []int64 {
 	return all
 }
 
-// add takes over pairs that were found at a peak.
+// add takes over pairs that were found at a peak. One that is as near to another as stamps of one statement
+// may be is no other offset of the clocks: some statements are stamped later than most.
 func (r *Alignment) add(a, b *Listing, pairs []Pair) {
 	apart := make([]int64, len(pairs))
 	o := Offset{Pairs: len(pairs), From: math.MaxInt64, To: math.MinInt64}
@@ -242,7 +252,15 @@ func (r *Alignment) add(a, b *Listing, pairs []Pair) {
 		o.From, o.To = min(o.From, start), max(o.To, start)
 	}
 	o.Ns = median(apart)
-	r.Offsets = append(r.Offsets, o)
+	near := slices.IndexFunc(r.Offsets, func(of Offset) bool { return max(of.Ns-o.Ns, o.Ns-of.Ns) <= int64(slack) })
+	if near < 0 {
+		r.Offsets = append(r.Offsets, o)
+	} else {
+		for i := range pairs {
+			pairs[i].Offset = near
+		}
+		r.Offsets[near].join(&o)
+	}
 	r.Pairs = append(r.Pairs, pairs...)
 }
 
