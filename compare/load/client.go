@@ -92,7 +92,11 @@ func (c *client) work(until context.Context) {
 }
 
 // counts is how many rows a client was told of; below 0: it was not.
-type counts struct{ sent, affected int64 }
+type counts struct {
+	sent, affected int64
+	// follows: it is not the first of its packet, and a client cannot know when it began.
+	follows bool
+}
 
 var journalFields = compare.FieldsOf(compare.FieldText, compare.FieldDuration, compare.FieldError, compare.FieldRowsSent,
 	compare.FieldRowsAffected, compare.FieldDatabase, compare.FieldUser)
@@ -114,6 +118,9 @@ func (c *client) note(kind compare.Kind, text string, began time.Time, n counts,
 		return
 	}
 	c.durations.add(took)
+	if n.follows {
+		s.Has &^= compare.FieldsOf(compare.FieldDuration)
+	}
 	if !c.keep {
 		return
 	}

@@ -120,8 +120,8 @@ func (c *client) packet() {
 		return
 	}
 	defer rows.Close()
-	for _, text := range texts {
-		n := counts{}
+	for i, text := range texts {
+		n := counts{follows: i > 0}
 		for rows.Next() {
 			n.sent++
 		}
