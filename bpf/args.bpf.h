@@ -37,6 +37,7 @@ enum tentative {
 	FOLLOWING, /* one has ended, and another start has not come */
 	ANNOUNCED,
 	DORMANT, /* announced, and it did not come; the next one has its values */
+	RUNNING, /* announced, with what is known of it: it is told while it runs */
 };
 
 /* An open operation. */

@@ -193,7 +193,7 @@ static __always_inline int on_tentative(struct hit *hit, const struct op_config 
 		return 0;
 	if (open < 0 && (thread->depth >= MAX_DEPTH || !open_frame(hit, config, task)))
 		return 0;
-	hit->frame->tentative = ANNOUNCED;
+	hit->frame->tentative = RUNNING;
 	capture(hit, 0, hit->spec->captures, 0);
 	begin_time(thread, hit->frame);
 	return 0;

@@ -152,7 +152,17 @@ static __always_inline __u32 frame_of_walk(const struct open_walk *w, __u32 i)
 /* Whether a record of its own tells of a frame. */
 static __always_inline bool has_record(const struct frame *frame)
 {
-	return !frame->is_inline && !frame->tentative;
+	return !frame->is_inline && (!frame->tentative || frame->tentative == RUNNING);
+}
+
+/* What only its end would have told to be one has begun all the same, if its thread ends in it. */
+static __always_inline void count_abandoned(const struct frame *frame)
+{
+	if (frame->tentative && frame->tentative != RUNNING)
+		return;
+	if (frame->tentative)
+		count(frame->op, COUNT_STARTS);
+	count(frame->op, COUNT_ABANDONED);
 }
 
 /* The verifier wants the test of a size on the register that is used. */
@@ -210,8 +220,7 @@ __noinline int abandon(struct thread *thread)
 	for (int i = 0; i < MAX_DEPTH; i++) {
 		if (i >= thread->depth)
 			break;
-		if (!thread->frames[i].tentative)
-			count(thread->frames[i].op, COUNT_ABANDONED);
+		count_abandoned(&thread->frames[i]);
 	}
 	for (int i = 0; i < MAX_LEVELS; i++) {
 		if (thread->running[i].active)
@@ -284,6 +293,14 @@ static __always_inline bool is_still(const struct thread *thread, const struct f
 	       has_record(frame);
 }
 
+/* What a thread does now, as enum time_class plus 1, or 0 if nobody keeps its clock. */
+static __always_inline __u8 now_of(const struct clock *clock)
+{
+	if (!attribution)
+		return 0;
+	return (clock->away ? clock->class : TIME_CPU) + 1;
+}
+
 /* Writes what is known of an open operation of any thread. */
 static long write_unfinished(__u32 i, struct open_walk *w)
 {
@@ -306,6 +323,7 @@ static long write_unfinished(__u32 i, struct open_walk *w)
 	if (!is_still(thread, frame, n, event))
 		return 0;
 	event->tid = w->task->pid;
+	event->now = now_of(&thread->clock);
 	used = event->used;
 	w->room = used < w->room ? w->room - used : 0;
 	opaque(used);

@@ -262,7 +262,8 @@ struct event {
 	__u16 head, tail;  /* bytes of text in data */
 	__u32 used;
 	__u8 command, before; /* guard values of this start and the one before, or 255 */
-	__u8 details, pad;
+	__u8 details;
+	__u8 now; /* of an open one: what its thread is at, enum time_class plus 1; 0: unknown */
 	__u32 rest_count[MAX_CLASSES];
 	__u64 rest_ns[MAX_CLASSES];
 	__u64 values[MAX_VALUES];

@@ -126,7 +126,7 @@ type ProgramsEvent struct {
 	Command    uint8
 	Before     uint8
 	Details    uint8
-	Pad        uint8
+	Now        uint8
 	RestCount  [8]uint32
 	RestNs     [8]uint64
 	Values     [16]uint64

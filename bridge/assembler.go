@@ -214,7 +214,7 @@ func (a *Assembler) describe(span *Span, r *Record, op *Operation, instance *Ins
 		a.describeError(span, op, t)
 	}
 	if r.Flags&FlagUnfinished != 0 {
-		a.describeUnfinished(span)
+		a.describeUnfinished(span, r)
 	}
 	a.attrs = append(a.attrs, instance.MetricAttrs...)
 	a.attrs = append(a.attrs, Int(keyThread, int64(r.TID)), String(keyTier, op.Tier))

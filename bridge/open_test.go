@@ -107,9 +107,38 @@ func TestWhatRunsTellsWhatItWaitsFor(t *testing.T) {
 	if one.Age = 12300 * time.Millisecond; one.Sentence() != "UPDATE t has been running for 12.3 s: row lock for 3.0 s" {
 		t.Errorf("%q", one.Sentence())
 	}
+	if one.Now != "" || attrsOf(&one.Span)["spanbridge.time.now"] != "" {
+		t.Errorf("nobody keeps the clock of the thread, which is told to be at %q", one.Now)
+	}
 	one.Blocker = 5
 	if want := "UPDATE t has been running for 12.3 s: row lock for 3.0 s, held by connection 5"; one.Sentence() != want {
 		t.Errorf("%q", one.Sentence())
+	}
+}
+
+func TestWhatRunsTellsWhatItsThreadIsAt(t *testing.T) {
+	for _, test := range []struct {
+		class    TimeClass
+		in       Entry
+		sentence string
+	}{
+		{TimeCPU, Entry{}, "on CPU"}, {TimeNetwork, Entry{}, "network wait"}, {TimeOther, Entry{}, "other wait"},
+		{TimeRunQueue, Entry{Op: opExecute, DurationNs: 2e9}, "execute for 2.0 s, run queue"},
+		{TimeLock, Entry{Op: opWait, Value: 7, DurationNs: 3e9}, "row lock for 3.0 s"},
+	} {
+		a := newAssembler(AssemblerConfig{})
+		one, _ := a.Running(query("SELECT 1", func(r *Record) {
+			r.Flags |= FlagUnfinished
+			r.Now = uint8(test.class) + 1
+			r.EndNs = r.StartNs + 12_300_000_000
+			if test.in.DurationNs > 0 {
+				test.in.Depth, test.in.Flags = 1, FlagUnfinished
+				r.Entries = []Entry{test.in}
+			}
+		}))
+		if want := "SELECT has been running for 12.3 s: " + test.sentence; one.Sentence() != want || attrsOf(&one.Span)["spanbridge.time.now"] != test.class.String() {
+			t.Errorf("%q with %v, want %q", one.Sentence(), attrsOf(&one.Span), want)
+		}
 	}
 }
 

@@ -80,6 +80,7 @@ type Record struct {
 	RestNs     [MaxClasses]uint64 // time of inner operations beyond MaxEntries, by class
 	RestCount  [MaxClasses]uint32
 	Times      Times
+	Now        uint8 // of one that has not ended: what its thread was at, a TimeClass plus 1; 0: not known
 	Waits      []Wait
 	Unlisted   uint16 // waits that found no room in Waits
 }

@@ -30,6 +30,9 @@ type Running struct {
 	// wait"; "": none is known. Waited is for how long.
 	Wait   string
 	Waited time.Duration
+	// Now says what the operation's thread is at by the kernel, such as "on CPU" or
+	// "network wait"; "": that is not known, or less telling than Wait.
+	Now string
 	// Connection is the server's number of the connection, and Blocker that of the
 	// one that holds what this one waits for. 0: it is not known.
 	Connection, Blocker int64
@@ -38,8 +41,13 @@ type Running struct {
 // Sentence says it in words, without a literal of the statement.
 func (r *Running) Sentence() string {
 	b := fmt.Appendf(nil, "%s has been running for %.1f s", r.Span.Name, r.Age.Seconds())
+	separator := ": "
 	if r.Wait != "" {
 		b = fmt.Appendf(b, ": %s for %.1f s", r.Wait, r.Waited.Seconds())
+		separator = ", "
+	}
+	if r.Now != "" {
+		b = fmt.Append(b, separator, r.Now)
 	}
 	if r.Blocker > 0 {
 		b = fmt.Appendf(b, ", held by connection %d", r.Blocker)
@@ -140,6 +148,7 @@ func (a *Assembler) Running(r *Record) (one Running, ok bool) {
 	one = Running{Span: span, Age: time.Duration(r.EndNs - r.StartNs)}
 	a.attrs = append(a.attrs, Float(keyRunning, one.Age.Seconds()))
 	a.describeWaiting(&one, r, instance)
+	one.Now = nowBeside(r, one.Wait)
 	one.Span.Attrs = a.attrs[first:len(a.attrs):len(a.attrs)]
 	for i := range one.Span.Attrs {
 		switch attr := &one.Span.Attrs[i]; attr.Key {
@@ -150,6 +159,16 @@ func (a *Assembler) Running(r *Record) (one Running, ok bool) {
 		}
 	}
 	return one, true
+}
+
+// nowBeside says what the thread is at. Of a wait that the server names, the kernel sees
+// no more than that the thread waits for another one, or sleeps.
+func nowBeside(r *Record, wait string) string {
+	class, known := r.now()
+	if !known || wait != "" && (class == TimeLock || class == TimeSleep || class == TimeOther) {
+		return ""
+	}
+	return waitNames[class]
 }
 
 // describeWaiting appends what is known of the innermost inner operation that is

@@ -58,9 +58,15 @@ type Wait struct {
 	DurationNs uint64
 }
 
+// now returns what the thread of an operation was at when it was looked at.
+func (r *Record) now() (class TimeClass, known bool) {
+	return TimeClass(r.Now - 1), r.Now > 0 && TimeClass(r.Now) <= NumTimes
+}
+
 // Attributes of where the time went. Durations are in seconds.
 const (
 	keyTimeClass   = "spanbridge.time.class"
+	keyTimeNow     = "spanbridge.time.now"
 	keyMinorFaults = "spanbridge.page_faults.minor"
 	keyMajorFaults = "spanbridge.page_faults.major"
 	keyVoluntary   = "spanbridge.context_switches.voluntary"
@@ -74,9 +80,9 @@ var timeKeys = [NumTimes]string{
 	"spanbridge.time.sync", "spanbridge.time.network", "spanbridge.time.sleep", "spanbridge.time.other",
 }
 
-// waitNames are the names of the spans of waits.
+// waitNames are the names of the spans of waits; no wait is on the CPU.
 var waitNames = [NumTimes]string{
-	TimeRunQueue: "run queue", TimeLock: "lock wait", TimeDisk: "disk wait", TimeSync: "sync wait",
+	TimeCPU: "on CPU", TimeRunQueue: "run queue", TimeLock: "lock wait", TimeDisk: "disk wait", TimeSync: "sync wait",
 	TimeNetwork: "network wait", TimeSleep: "sleep", TimeOther: "other wait",
 }
 

@@ -20,6 +20,9 @@ type Alignment struct {
 	Pairs        []Pair
 	OnlyA, OnlyB []int
 	Offsets      []Offset
+	// Ambiguous is how many pairs are right by count only: near a statement that is alone there are others of its text,
+	// and neither stamps nor order nor durations tell which of them it is.
+	Ambiguous int
 }
 
 const (
@@ -58,6 +61,7 @@ func Align(a, b *Listing) *Alignment {
 	for _, list := range restB {
 		result.OnlyB = append(result.OnlyB, list...)
 	}
+	result.Ambiguous = ambiguous(a, b, result)
 	return result
 }
 
@@ -118,7 +122,7 @@ func alignAll(a, b *Listing, listsA, listsB map[uint64][]int, at peak) []Pair {
 		if len(y) == 0 {
 			continue
 		}
-		l := &lane{a: a, b: b, x: x, y: y, offset: at.offset, tolerance: at.tolerance, reachNs: at.tolerance + int64(slack)}
+		l := &lane{a: a, b: b, x: x, y: y, offset: at.offset, tolerance: at.tolerance, reachNs: at.tolerance + int64(slack), coarse: coarse(a, b)}
 		pairs = append(pairs, l.align()...)
 	}
 	return pairs
@@ -131,6 +135,7 @@ type lane struct {
 	offset    int64 // by which the clock of b is ahead
 	tolerance int64 // within which starts agree
 	reachNs   int64 // beyond which nothing pairs
+	coarse    int64 // what stamps do not tell
 }
 
 // distance is by how much the statements' starts are apart, once the clocks' offset
@@ -245,6 +250,9 @@ func (l *lane) cost(i, j int) (cost int64, ok bool) {
 	d := l.distance(i, j)
 	if d > l.reachNs || d > l.tolerance && !l.overlap(sa, sb) || !sameText(sa, sb) {
 		return 0, false
+	}
+	if l.coarse > int64(slack) && sa.Has.Has(FieldDuration) && sb.Has.Has(FieldDuration) {
+		d = max(0, d-l.coarse) + min(apart(sa, sb), l.reachNs/2)
 	}
 	if !sa.Has.Has(FieldText) || !sb.Has.Has(FieldText) {
 		d += l.reachNs / 2 // one whose text agrees is the better one

@@ -38,6 +38,7 @@ type Verdict struct {
 	A, B               Nature
 	Pairs              []Pair // what both have
 	Matched            int
+	Ambiguous          int       // of Matched: right by count only, see Alignment
 	MissingA           []Missing // in A, of what B has
 	MissingB           []Missing // in B, of what A has
 	Offsets            []Offset
@@ -61,7 +62,7 @@ const maxExamples = 5
 // rest.
 func Judge(a, b *Listing, w Window) *Verdict {
 	al := Align(a, b)
-	v := &Verdict{A: a.Nature, B: b.Nature, Pairs: al.Pairs, Matched: len(al.Pairs), Offsets: al.Offsets}
+	v := &Verdict{A: a.Nature, B: b.Nature, Pairs: al.Pairs, Matched: len(al.Pairs), Ambiguous: al.Ambiguous, Offsets: al.Offsets}
 	v.Latency = latencyOf(a, b, al.Pairs)
 	mean := meanOffset(al.Offsets)
 	ofA, ofB := newExcuses(a), newExcuses(b)

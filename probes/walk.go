@@ -12,9 +12,9 @@ import (
 	"github.com/spanbridge/spanbridge/probes/catalog"
 )
 
-// later compiles what the notes and the end of an operation would capture by paths,
-// to be read while it is open: the paths begin with what the start has captured. What
-// an operation comes to is not known yet, and nothing is missing that is left out.
+// later compiles what the notes and the end of an operation would capture from what
+// the start has captured, and by paths that begin there, to be read while it is open.
+// What an operation comes to is not known yet, and nothing is missing that is left out.
 func later(probe *catalog.Probe, at *place) (all []bpf.ProgramsCapture) {
 	known := *probe
 	known.Args = nil
@@ -25,7 +25,7 @@ func later(probe *catalog.Probe, at *place) (all []bpf.ProgramsCapture) {
 		case p.roles.Failed, p.roles.Error, p.roles.SQLState, p.roles.Message:
 			continue
 		}
-		if c.Path == "" || c.If != "" {
+		if c.Path == "" && c.Captured == "" || c.If != "" {
 			continue
 		}
 		compiled, err := p.capture(&known, c)

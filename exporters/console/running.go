@@ -42,6 +42,9 @@ func runningText(one *bridge.Running) string {
 	if one.Wait != "" {
 		b = fmt.Appendf(b, " · %s since %s", one.Wait, formatDuration(int64(one.Waited)))
 	}
+	if one.Now != "" {
+		b = fmt.Appendf(b, " · %s", one.Now)
+	}
 	if one.Blocker > 0 {
 		b = fmt.Appendf(b, ", held by conn %d", one.Blocker)
 	}
