@@ -22,9 +22,9 @@ func fieldsOf(listings []*compare.Listing, pairs []Pair) []Field {
 		if standard < 0 {
 			continue
 		}
-		field := Field{Field: f.String(), Standard: listings[standard].Nature.Name}
+		field := Field{Field: f.String(), Standard: nameOf(listings[standard].Nature.Name)}
 		for i, l := range listings {
-			one := FieldTold{Account: l.Nature.Name, Told: told[i][f]}
+			one := FieldTold{Account: nameOf(l.Nature.Name), Told: told[i][f]}
 			if v := find(pairs, standard, i); v != nil {
 				one.Equal, one.Differ = agreement(v, f)
 			}

@@ -20,6 +20,8 @@ type About struct {
 	Load     string
 	// Details say how accounts were had, by name: the tier of probes, a file.
 	Details map[string]string
+	// Tier is that of the probes' profile, by which their points are known.
+	Tier string
 }
 
 // Pair is the verdict about two listings, by index, of which A comes first.
@@ -32,12 +34,16 @@ type Pair struct {
 // journal, where there is one. Names of accounts are unique.
 func New(about About, listings []*compare.Listing, pairs []Pair) *Result {
 	r := &Result{
-		Format: Format, Tool: about.Tool, Started: about.Started.UTC(), Seconds: about.Duration.Seconds(),
-		Server: about.Server, Host: about.Host, Load: about.Load,
+		Format: Format, Tool: about.Tool, Started: about.Started.UTC(), Seconds: about.Duration.Seconds(), Load: shown(about.Load),
+		Server: Server{shown(about.Server.Product), shown(about.Server.Version), shown(about.Server.Endpoint)},
+		Host:   Host{shown(about.Host.Kernel), shown(about.Host.CPU), about.Host.Cores},
 	}
 	for i, l := range listings {
 		account := accountOf(l)
-		account.Detail = about.Details[account.Name]
+		account.Detail = shown(about.Details[l.Nature.Name])
+		if watch, ok := compare.StopwatchOf(l.Nature.Name, about.Tier); ok {
+			account.MeasuredFrom, account.MeasuredTo = string(watch.Start), string(watch.Stop)
+		}
 		if i == 0 {
 			r.Reference = account.Name
 		} else if v := find(pairs, 0, i); v != nil {
@@ -47,14 +53,14 @@ func New(about About, listings []*compare.Listing, pairs []Pair) *Result {
 	}
 	r.Fields = fieldsOf(listings, pairs)
 	for _, p := range pairs {
-		r.Verdicts = append(r.Verdicts, verdictOf(p.Verdict, listings[p.A], listings[p.B]))
+		r.Verdicts = append(r.Verdicts, verdictOf(p.Verdict, listings[p.A], listings[p.B], about.Tier))
 	}
 	return r
 }
 
 // AddUnavailable tells of an account that was asked for and could not be had.
 func (r *Result) AddUnavailable(name, why string) {
-	r.Accounts = append(r.Accounts, Account{Name: name, Error: shown(why), Fields: []string{}, Losses: []Loss{}})
+	r.Accounts = append(r.Accounts, Account{Name: nameOf(name), Error: shown(why), Fields: []string{}, Losses: []Loss{}})
 }
 
 func find(pairs []Pair, a, b int) *compare.Verdict {
@@ -68,11 +74,11 @@ func find(pairs []Pair, a, b int) *compare.Verdict {
 func accountOf(l *compare.Listing) Account {
 	n := &l.Nature
 	a := Account{
-		Name: n.Name, ResolutionNs: int64(n.Resolution), MinDurationNs: int64(n.MinDuration), SkipsUnparsed: n.SkipsUnparsed,
+		Name: nameOf(n.Name), ResolutionNs: int64(n.Resolution), MinDurationNs: int64(n.MinDuration), SkipsUnparsed: n.SkipsUnparsed,
 		Fields: []string{}, Losses: lossesOf(l.Losses),
 	}
 	if n.Partial {
-		a.Partial = n.Why
+		a.Partial = shown(n.Why)
 	}
 	for i := range l.Statements {
 		if l.Statements[i].Kind.Counts() {
@@ -93,10 +99,10 @@ func accountOf(l *compare.Listing) Account {
 func lossesOf(losses []compare.Loss) []Loss {
 	all := []Loss{}
 	for i := range losses {
-		at := slices.IndexFunc(all, func(l Loss) bool { return l.Why == losses[i].Why })
+		at := slices.IndexFunc(all, func(l Loss) bool { return l.Why == shown(losses[i].Why) })
 		if at < 0 {
 			at = len(all)
-			all = append(all, Loss{Why: losses[i].Why})
+			all = append(all, Loss{Why: shown(losses[i].Why)})
 		}
 		all[at].Stretches++
 		all[at].Statements += losses[i].Count
@@ -123,7 +129,7 @@ func coverageOf(v *compare.Verdict, reference, l *compare.Listing) *Coverage {
 func missingOf(all []compare.Missing, l *compare.Listing) []Missing {
 	out := make([]Missing, 0, len(all))
 	for _, m := range all {
-		one := Missing{Reason: string(m.Reason), Count: m.Count, Examples: []Statement{}}
+		one := Missing{Reason: shown(string(m.Reason)), Count: m.Count, Examples: []Statement{}}
 		for _, i := range m.Examples {
 			one.Examples = append(one.Examples, statementOf(&l.Statements[i]))
 		}

@@ -3,30 +3,55 @@
 package report
 
 import (
-	"fmt"
+	"math"
 	"strconv"
+	"strings"
 	"time"
 )
 
+const (
+	minus = "−"
+	// space is between a number and its unit, which belong on one line.
+	space = "\u00a0"
+)
+
 // duration renders nanoseconds with three significant digits.
-func duration(ns int64) string {
+func (w *words) duration(ns int64) string {
 	switch {
 	case ns < 0:
-		return "−" + duration(-max(ns, -1<<62))
+		return minus + w.duration(-max(ns, -1<<62))
 	case ns < 1_000:
-		return strconv.FormatInt(ns, 10) + " ns"
+		return strconv.FormatInt(ns, 10) + space + "ns"
 	case ns < 999_500:
-		return threeDigits(float64(ns)/1e3) + " µs"
+		return threeDigits(float64(ns)/1e3) + space + "µs"
 	case ns < 999_500_000:
-		return threeDigits(float64(ns)/1e6) + " ms"
+		return threeDigits(float64(ns)/1e6) + space + "ms"
 	case ns < 59_950_000_000:
-		return threeDigits(float64(ns)/1e9) + " s"
+		return threeDigits(float64(ns)/1e9) + space + w.say("unit.second")
 	}
-	d := time.Duration(ns).Round(time.Second)
-	if d < time.Hour {
-		return fmt.Sprintf("%d min %02d s", d/time.Minute, d%time.Minute/time.Second)
+	return w.clockTime(time.Duration(ns).Round(time.Second))
+}
+
+// clockTime renders hours, minutes and seconds, those that are not 0.
+func (w *words) clockTime(d time.Duration) string {
+	var parts []string
+	for _, part := range []struct {
+		n    time.Duration
+		unit string
+	}{{d / time.Hour, "unit.hour"}, {d / time.Minute % 60, "unit.minute"}, {d / time.Second % 60, "unit.second"}} {
+		if part.n > 0 {
+			parts = append(parts, strconv.Itoa(int(part.n))+space+w.say(part.unit))
+		}
 	}
-	return fmt.Sprintf("%d h %02d min %02d s", d/time.Hour, d%time.Hour/time.Minute, d%time.Minute/time.Second)
+	return strings.Join(parts, space)
+}
+
+// difference renders nanoseconds with their sign.
+func (w *words) difference(ns int64) string {
+	if ns > 0 {
+		return "+" + w.duration(ns)
+	}
+	return w.duration(ns)
 }
 
 func threeDigits(v float64) string {
@@ -39,3 +64,49 @@ func threeDigits(v float64) string {
 	}
 	return strconv.FormatFloat(v, 'f', decimals, 64)
 }
+
+// count renders a number with a comma between thousands.
+func count(n int) string {
+	digits := strconv.Itoa(n)
+	out := make([]byte, 0, len(digits)+len(digits)/3)
+	for i := range len(digits) {
+		if i > 0 && (len(digits)-i)%3 == 0 {
+			out = append(out, ',')
+		}
+		out = append(out, digits[i])
+	}
+	return string(out)
+}
+
+// percent renders a share. What is nearly all, and nearly nothing, never becomes all
+// or nothing by rounding.
+func (w *words) percent(share float64) string {
+	text := "100"
+	switch {
+	case share == 0:
+		text = "0"
+	case share > 0 && share < 0.0001:
+		text = "<0.01"
+	case share < 0.01:
+		text = strconv.FormatFloat(100*share, 'f', 2, 64)
+	case share > 0.999 && share < 1:
+		text = strconv.FormatFloat(math.Floor(1e4*share)/100, 'f', 2, 64)
+	case share < 1:
+		text = strconv.FormatFloat(100*share, 'f', 1, 64)
+	}
+	return w.say("percent", "n", text)
+}
+
+// ratio renders a factor.
+func ratio(v float64) string {
+	switch {
+	case v >= 100:
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	case v >= 10:
+		return strconv.FormatFloat(v, 'f', 1, 64)
+	}
+	return strconv.FormatFloat(v, 'f', 3, 64)
+}
+
+// seconds renders a time that is known to be short, in seconds.
+func (w *words) seconds(s float64) string { return w.duration(int64(s * 1e9)) }

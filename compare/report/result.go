@@ -50,6 +50,9 @@ type Host struct {
 type Account struct {
 	Name   string `json:"name"`
 	Detail string `json:"detail,omitempty"` // how it was had
+	// Between these points it measures, if it measures; see compare.Stopwatch.
+	MeasuredFrom string `json:"measured_from,omitempty"`
+	MeasuredTo   string `json:"measured_to,omitempty"`
 	// Error says why the account could not be had; then nothing else is told.
 	Error         string   `json:"error,omitempty"`
 	Statements    int      `json:"statements"`
@@ -156,6 +159,8 @@ type Latency struct {
 	P95Ns     int64     `json:"p95_ns"`
 	Ratio     float64   `json:"ratio"`      // the median of B's to A's
 	NearShare float64   `json:"near_share"` // of pairs within 2 % of each other
+	OnlyA     []string  `json:"only_a"`     // what A measures and B does not, if that is known
+	OnlyB     []string  `json:"only_b"`
 	Histogram Histogram `json:"histogram"`
 	// Scatter is a sample of the durations of A and B, nanoseconds.
 	Scatter [][2]int64   `json:"scatter_ns"`

@@ -11,12 +11,12 @@ import (
 	"github.com/spanbridge/spanbridge/compare"
 )
 
-func verdictOf(v *compare.Verdict, a, b *compare.Listing) Verdict {
+func verdictOf(v *compare.Verdict, a, b *compare.Listing, tier string) Verdict {
 	out := Verdict{
-		A: v.A.Name, B: v.B.Name, Matched: v.Matched,
+		A: nameOf(v.A.Name), B: nameOf(v.B.Name), Matched: v.Matched,
 		MissingA: missingOf(v.MissingA, b), MissingB: missingOf(v.MissingB, a),
 		UnexplainedA: v.UnknownA, UnexplainedB: v.UnknownB,
-		Offsets: []Offset{}, Latency: latencyOf(v, a, b), Fields: []FieldVerdict{},
+		Offsets: []Offset{}, Latency: latencyOf(v, a, b, tier), Fields: []FieldVerdict{},
 	}
 	for _, o := range v.Offsets {
 		out.Offsets = append(out.Offsets, Offset{
@@ -43,7 +43,7 @@ func fieldVerdictOf(v *compare.FieldVerdict, a, b *compare.Listing) FieldVerdict
 	return out
 }
 
-func latencyOf(v *compare.Verdict, a, b *compare.Listing) *Latency {
+func latencyOf(v *compare.Verdict, a, b *compare.Listing, tier string) *Latency {
 	l := &v.Latency
 	if l.Pairs == 0 {
 		return nil
@@ -53,6 +53,7 @@ func latencyOf(v *compare.Verdict, a, b *compare.Listing) *Latency {
 		P5Ns: int64(l.P5), MedianNs: int64(l.Median), P95Ns: int64(l.P95),
 		Ratio: digits(l.Ratio), NearShare: digits(l.Near), Worst: []Difference{},
 	}
+	out.OnlyA, out.OnlyB = between(v.A.Name, v.B.Name, tier)
 	durations := both(v.Pairs, a, b)
 	out.Histogram, out.Scatter = histogramOf(durations), sample(durations)
 	for _, p := range l.Worst {
@@ -62,6 +63,24 @@ func latencyOf(v *compare.Verdict, a, b *compare.Listing) *Latency {
 		})
 	}
 	return out
+}
+
+// between lists what only one of two accounts measures.
+func between(a, b, tier string) (onlyA, onlyB []string) {
+	onlyA, onlyB = []string{}, []string{}
+	x, known := compare.StopwatchOf(a, tier)
+	y, too := compare.StopwatchOf(b, tier)
+	if !known || !too {
+		return onlyA, onlyB
+	}
+	more, less := compare.Between(x, y)
+	for _, step := range more {
+		onlyA = append(onlyA, string(step))
+	}
+	for _, step := range less {
+		onlyB = append(onlyB, string(step))
+	}
+	return onlyA, onlyB
 }
 
 func kindOf(l *compare.Latency) string {
@@ -97,9 +116,9 @@ func value(f compare.Field, s *compare.Statement) string {
 	case compare.FieldText:
 		return shown(s.Text)
 	case compare.FieldDuration:
-		return duration(int64(s.Duration))
+		return s.Duration.String()
 	case compare.FieldLockTime:
-		return duration(int64(s.LockTime))
+		return s.LockTime.String()
 	case compare.FieldError:
 		return strconv.FormatUint(uint64(s.Error), 10)
 	case compare.FieldSQLState:
@@ -121,3 +140,6 @@ const mostColumns = 600
 
 // shown makes what is told by a statement fit for eyes.
 func shown(s string) string { return inert.Cut(s, mostColumns) }
+
+// nameOf is the name of an account.
+func nameOf(name string) string { return inert.Cut(name, 32) }

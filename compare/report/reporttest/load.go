@@ -18,8 +18,8 @@ const (
 	each        = 250 // statements of a connection
 )
 
-// Hostile is a statement whose author wants to get out of what it is shown in.
-const Hostile = "select /*</script><script>document.title='owned'</script>*/ `<img src=x onerror=alert(?)>`, `\x1b]0;owned\x07\u202e` from `{{.}}` where a = ?"
+// Attack is a statement whose author wants to get out of what it is shown in.
+const Attack = "select /*</script><script>document.title='owned'</script>*/ `<img src=x onerror=alert(?)>`, `\x1b]0;owned\x07\u202e` from `{{.}}` where a = ?"
 
 // shapes are the statements of the load; micros is the median of their duration.
 var shapes = []struct {
@@ -40,29 +40,26 @@ var shapes = []struct {
 		micros: 2600, sent: 20, examined: 5400},
 	{text: "SELECT nothing FROM nowhere", micros: 60, err: 1146, sqlstate: "42S02"},
 	{text: "SELEC ?", micros: 30, err: 1064, sqlstate: "42000"},
-	{text: Hostile, micros: 45, err: 1054, sqlstate: "42S22"},
+	{text: Attack, micros: 45, err: 1054, sqlstate: "42S22"},
 }
 
 // weights say how often a shape comes.
 var weights = []int{48, 14, 14, 10, 8, 3, 2, 1}
 
-// journal makes up what the clients of a load did, as they tell of it.
-func journal(r *rand.Rand) *compare.Listing {
-	l := &compare.Listing{Nature: compare.Nature{
-		Name: "journal", Resolution: time.Microsecond,
-		Fields: compare.FieldsOf(compare.FieldText, compare.FieldDuration, compare.FieldError, compare.FieldRowsSent, compare.FieldDatabase, compare.FieldUser),
-	}}
+// server makes up what a server did, as it sees it.
+func server(r *rand.Rand) []compare.Statement {
+	var all []compare.Statement
 	for c := range connections {
 		at := epoch.UnixNano() + int64(r.ExpFloat64()*1e6)
 		for range each {
 			at += int64((0.2 + r.ExpFloat64()) * 5e6)
 			s := statement(r)
-			s.Connection, s.Start, s.Has, s.Ref = uint64(40+c), at, l.Nature.Fields, uint64(len(l.Statements)+1)
-			l.Statements = append(l.Statements, s)
+			s.Connection, s.Start, s.Ref = uint64(40+c), at, uint64(len(all)+1)
+			all = append(all, s)
 			at += int64(s.Duration)
 		}
 	}
-	return l
+	return all
 }
 
 // statement draws one, with a duration that scatters as those of servers do.

@@ -18,9 +18,9 @@ const threshold = time.Millisecond
 // off; a sixth could not be had. It is the same each time.
 func Sample() *report.Result {
 	r := rand.New(rand.NewPCG(5, 26))
-	truth := journal(r)
-	listings := []*compare.Listing{truth, probes(r, truth), perfschema(r, truth), slowlog(r, truth), generallog(r, truth)}
-	last := truth.Statements[len(truth.Statements)-1]
+	truth := server(r)
+	listings := []*compare.Listing{journal(r, truth), probes(truth), perfschema(r, truth), slowlog(r, truth), generallog(r, truth)}
+	last := truth[len(truth)-1]
 	window := compare.Window{From: epoch.UnixNano(), To: last.Start + int64(time.Second)}
 	var pairs []report.Pair
 	for a := range listings {
@@ -32,7 +32,7 @@ func Sample() *report.Result {
 		Tool: "spanbridge 1.0.0", Started: epoch, Duration: 10 * time.Second,
 		Server: report.Server{Product: "MariaDB", Version: "10.11.14", Endpoint: "127.0.0.1:3306"},
 		Host:   report.Host{Kernel: "6.12.48", CPU: "AMD EPYC 7763", Cores: 2},
-		Load:   "mixed",
+		Load:   "mixed", Tier: "uprobe",
 		Details: map[string]string{
 			"probes": "dispatch_command → log_slow_statement", "perfschema": "events_statements_history_long, 1,500 rows",
 			"slowlog": "/var/lib/mysql/slow.log", "generallog": "mysql.general_log",
@@ -45,9 +45,9 @@ func Sample() *report.Result {
 
 // tell makes an account of what happened, as change tells of each statement; it
 // returns false for what the account lacks.
-func tell(truth *compare.Listing, nature compare.Nature, change func(*compare.Statement) bool) *compare.Listing {
+func tell(truth []compare.Statement, nature compare.Nature, change func(*compare.Statement) bool) *compare.Listing {
 	l := &compare.Listing{Nature: nature}
-	for _, s := range truth.Statements {
+	for _, s := range truth {
 		s.Has = nature.Fields
 		if change(&s) {
 			l.Statements = append(l.Statements, s)
@@ -56,35 +56,40 @@ func tell(truth *compare.Listing, nature compare.Nature, change func(*compare.St
 	return l
 }
 
-// probes look inside of the server, where a statement begins later and ends earlier
-// than its client sees.
-func probes(r *rand.Rand, truth *compare.Listing) *compare.Listing {
-	fields := compare.FieldsOf(compare.FieldText, compare.FieldDuration, compare.FieldError, compare.FieldRowsSent,
-		compare.FieldRowsExamined, compare.FieldDatabase, compare.FieldUser)
-	return tell(truth, compare.Nature{Name: "probes", Resolution: time.Nanosecond, Fields: fields}, func(s *compare.Statement) bool {
+// journal is what clients tell, who wait for the network too, and for their turn.
+func journal(r *rand.Rand, truth []compare.Statement) *compare.Listing {
+	fields := compare.FieldsOf(compare.FieldText, compare.FieldDuration, compare.FieldError, compare.FieldRowsSent, compare.FieldDatabase,
+		compare.FieldUser)
+	return tell(truth, compare.Nature{Name: "journal", Resolution: time.Microsecond, Fields: fields}, func(s *compare.Statement) bool {
 		before, after := 9e3+6e3*r.Float64(), 12e3+9e3*r.ExpFloat64()
-		s.Start += int64(before)
-		s.Duration = max(s.Duration-time.Duration(before+after), 4*time.Microsecond)
+		s.Start -= int64(before)
+		s.Duration += time.Duration(before + after)
 		return true
 	})
 }
 
-// perfschema sees what the probes see, and its history was overwritten for a while.
-func perfschema(r *rand.Rand, truth *compare.Listing) *compare.Listing {
+func probes(truth []compare.Statement) *compare.Listing {
+	fields := compare.FieldsOf(compare.FieldText, compare.FieldDuration, compare.FieldError, compare.FieldRowsSent,
+		compare.FieldRowsExamined, compare.FieldDatabase, compare.FieldUser)
+	return tell(truth, compare.Nature{Name: "probes", Resolution: time.Nanosecond, Fields: fields}, func(*compare.Statement) bool { return true })
+}
+
+// perfschema looks about where the probes look; its history was overwritten for a
+// while.
+func perfschema(r *rand.Rand, truth []compare.Statement) *compare.Listing {
 	fields := compare.FieldsOf(compare.FieldText, compare.FieldDuration, compare.FieldLockTime, compare.FieldError, compare.FieldSQLState,
 		compare.FieldRowsSent, compare.FieldRowsAffected, compare.FieldRowsExamined, compare.FieldDatabase)
-	from, to := epoch.UnixNano()+3*int64(time.Second)/10, epoch.UnixNano()+45*int64(time.Second)/100
-	inside := probes(r, truth)
-	l := tell(inside, compare.Nature{Name: "perfschema", Resolution: time.Microsecond, Fields: fields}, func(s *compare.Statement) bool {
+	from, to := epoch.UnixNano()+300e6, epoch.UnixNano()+450e6
+	l := tell(truth, compare.Nature{Name: "perfschema", Resolution: time.Microsecond, Fields: fields}, func(s *compare.Statement) bool {
 		s.Start -= int64(400 * r.Float64())
-		s.Duration += time.Duration(300 + 500*r.Float64())
+		s.Duration += time.Duration(400 + 350*r.ExpFloat64())
 		if s.Kind == compare.Execute {
 			s.Has &^= compare.FieldsOf(compare.FieldText)
 			s.Text = ""
 		}
 		return s.Start < from || s.Start > to
 	})
-	lost := uint64(len(truth.Statements) - len(l.Statements))
+	lost := uint64(len(truth) - len(l.Statements))
 	l.Losses = []compare.Loss{{From: from, To: to, Count: lost, Why: "history table overwritten"}}
 	for i := range 12 {
 		l.Statements = append(l.Statements, compare.Statement{Kind: compare.Other, Connection: 40, Start: epoch.UnixNano() + int64(i)})
@@ -92,15 +97,14 @@ func perfschema(r *rand.Rand, truth *compare.Listing) *compare.Listing {
 	return l
 }
 
-// slowlog tells what took a millisecond, of what could be parsed, by a clock that is
-// an hour ahead.
-func slowlog(r *rand.Rand, truth *compare.Listing) *compare.Listing {
+// slowlog tells what took a millisecond, by a clock that is an hour ahead.
+func slowlog(r *rand.Rand, truth []compare.Statement) *compare.Listing {
 	fields := compare.FieldsOf(compare.FieldText, compare.FieldDuration, compare.FieldLockTime, compare.FieldError,
 		compare.FieldRowsSent, compare.FieldRowsAffected, compare.FieldRowsExamined, compare.FieldDatabase, compare.FieldUser)
 	nature := compare.Nature{Name: "slowlog", Resolution: time.Microsecond, Fields: fields, MinDuration: threshold}
-	return tell(probes(r, truth), nature, func(s *compare.Statement) bool {
+	return tell(truth, nature, func(s *compare.Statement) bool {
 		s.Start += int64(time.Hour) + int64(2e3*r.Float64())
-		s.Duration -= time.Duration(min(8e3+3e3*r.Float64(), 0.1*float64(s.Duration)))
+		s.Duration -= time.Duration(8e3 + 3e3*r.Float64())
 		if r.IntN(60) == 0 {
 			s.Examined++
 		}
@@ -109,10 +113,10 @@ func slowlog(r *rand.Rand, truth *compare.Listing) *compare.Listing {
 }
 
 // generallog tells texts alone, when they come.
-func generallog(r *rand.Rand, truth *compare.Listing) *compare.Listing {
+func generallog(r *rand.Rand, truth []compare.Statement) *compare.Listing {
 	nature := compare.Nature{Name: "generallog", Resolution: time.Microsecond, Fields: compare.FieldsOf(compare.FieldText)}
 	return tell(truth, nature, func(s *compare.Statement) bool {
-		s.Start += int64(30e3 + 8e3*r.Float64())
+		s.Start += int64(20e3 + 8e3*r.Float64())
 		return true
 	})
 }

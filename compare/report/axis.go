@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"math"
+	"strconv"
+)
+
+// axis places values on a scale from 0 to 100, as charts need them: they are as
+// wide as there is room, so that all places are shares.
+type axis struct {
+	low, high float64 // as scale gives them
+	scale     func(float64) float64
+	ticks     []tick
+}
+
+type tick struct {
+	At    float64
+	Label string
+	Zero  bool
+}
+
+// at places a value; what is beyond the axis lies at its end.
+func (a *axis) at(v float64) float64 {
+	if a.high <= a.low {
+		return 50
+	}
+	return min(max(100*(a.scale(v)-a.low)/(a.high-a.low), 0), 100)
+}
+
+// across is a place as an attribute of SVG, and up the same from below.
+func across(at float64) string { return strconv.FormatFloat(at, 'f', 2, 64) + "%" }
+func up(at float64) string     { return across(100 - at) }
+
+// logAxis is for durations, from one power of ten to another.
+func logAxis(w *words, low, high int64) *axis {
+	first := math.Floor(math.Log10(float64(max(low, 1))))
+	last := max(math.Ceil(math.Log10(float64(max(high, 1)))), first+1)
+	a := &axis{low: first, high: last, scale: func(v float64) float64 { return math.Log10(max(v, 1)) }}
+	for e := first; e <= last; e++ {
+		ns := math.Pow(10, e)
+		a.ticks = append(a.ticks, tick{At: a.at(ns), Label: shortDuration(w, int64(ns))})
+	}
+	return a
+}
+
+// linear is the difference up to which the scale of a signedAxis is about
+// linear, nanoseconds.
+const linear = 1e3
+
+// signedAxis is logarithmic on both sides of 0.
+func signedAxis(w *words, low, high int64) *axis {
+	scale := func(v float64) float64 {
+		return math.Copysign(math.Log10(1+math.Abs(v)/linear), v)
+	}
+	a := &axis{low: scale(float64(min(low, 0))), high: scale(float64(max(high, 0))), scale: scale}
+	room := 0.04 * (a.high - a.low)
+	a.low, a.high = a.low-room, a.high+room
+	var last float64 = -100
+	add := func(ns float64) {
+		// Those that come too near to the one before have no room for a label.
+		if at := a.at(ns); at > 2 && at < 98 && at-last >= 11 {
+			a.ticks = append(a.ticks, tick{At: at, Label: signed(w, int64(ns)), Zero: ns == 0})
+			last = at
+		}
+	}
+	for e := 10.0; e >= 4; e-- {
+		if at := a.at(-math.Pow(10, e)); at > 2 && a.at(0)-at >= 11 {
+			add(-math.Pow(10, e))
+		}
+	}
+	last = min(last, a.at(0)-11)
+	add(0)
+	for e := 4.0; e <= 10; e++ {
+		add(math.Pow(10, e))
+	}
+	return a
+}
+
+// linearAxis has about so many ticks at round numbers.
+func linearAxis(low, high float64, about int, label func(float64) string) *axis {
+	a := &axis{low: low, high: high, scale: func(v float64) float64 { return v }}
+	step := roundStep((high - low) / float64(about))
+	for v := math.Ceil(low/step) * step; v <= high+step/1e3; v += step {
+		v := math.Round(v/step) * step
+		a.ticks = append(a.ticks, tick{At: a.at(v), Label: label(v), Zero: v == 0})
+	}
+	return a
+}
+
+// roundStep is 1, 2 or 5 times a power of ten, not less than v.
+func roundStep(v float64) float64 {
+	if v <= 0 {
+		return 1
+	}
+	power := math.Pow(10, math.Floor(math.Log10(v)))
+	for _, m := range []float64{1, 2, 5} {
+		if m*power >= v*(1-1e-9) {
+			return m * power
+		}
+	}
+	return 10 * power
+}
+
+// shortDuration labels a round duration.
+func shortDuration(w *words, ns int64) string {
+	for _, u := range []struct {
+		ns   int64
+		name string
+	}{{1e9, w.say("unit.second")}, {1e6, "ms"}, {1e3, "µs"}} {
+		if max(ns, -ns) >= u.ns {
+			return strconv.FormatFloat(float64(ns)/float64(u.ns), 'f', -1, 64) + space + u.name
+		}
+	}
+	return strconv.FormatInt(ns, 10) + space + "ns"
+}
+
+// signed labels a round difference.
+func signed(w *words, ns int64) string {
+	switch {
+	case ns == 0:
+		return "0"
+	case ns < 0:
+		return minus + shortDuration(w, -ns)
+	}
+	return "+" + shortDuration(w, ns)
+}
+
+// trimmed renders a round number.
+func trimmed(v float64) string { return strconv.FormatFloat(math.Round(v*1e6)/1e6, 'f', -1, 64) }
