@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build integration
+
+package report
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/spanbridge/spanbridge/compare/report"
+	"github.com/spanbridge/spanbridge/compare/report/reporttest"
+	"github.com/spanbridge/spanbridge/integration/browser"
+)
+
+var screenshots = flag.String("screenshots", "", "write pictures of the pages to this folder")
+
+var (
+	desktop = browser.View{Width: 1280, Height: 900}
+	dark    = browser.View{Width: 1280, Height: 900, Dark: true}
+	phone   = browser.View{Width: 360, Height: 740, Phone: true}
+)
+
+func start(t *testing.T) *browser.Browser {
+	t.Helper()
+	b, err := browser.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return b
+}
+
+// write makes the page of a result, and returns its address.
+func write(t *testing.T, r *report.Result, lang string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), lang+".html")
+	f, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := r.HTML(f, lang); err != nil {
+		t.Fatal(err)
+	}
+	return "file://" + name
+}
+
+// see opens a page and expects that it fits and that nobody complains.
+func see(t *testing.T, b *browser.Browser, address, name string, view browser.View) *browser.Page {
+	t.Helper()
+	p, err := b.Open(address, view)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() })
+	for _, c := range p.Complaints() {
+		t.Errorf("%s: the browser complains: %s", name, c)
+	}
+	keep(t, p, name)
+	// Closed parts are laid out when they are opened.
+	var wide int
+	eval(t, p, `document.querySelectorAll("details").forEach(d => d.open = true), document.documentElement.scrollWidth`, &wide)
+	if wide > view.Width {
+		t.Errorf("%s: the page is %d pixels wide, want at most %d", name, wide, view.Width)
+	}
+	return p
+}
+
+func eval(t *testing.T, p *browser.Page, expression string, value any) {
+	t.Helper()
+	if err := p.Eval(expression, value); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestReportOpensWithoutAComplaintAndShowsTheFiguresOfItsJSON(t *testing.T) {
+	b := start(t)
+	for _, lang := range report.Languages() {
+		address := write(t, reporttest.Sample(), lang)
+		views := map[string]browser.View{"desktop": desktop, "phone": phone}
+		if lang == "en" {
+			views["dark"] = dark
+		}
+		for name, view := range views {
+			name := lang + "-" + name
+			p := see(t, b, address, name, view)
+			var seen struct {
+				Lang, Title, JSON string
+				Figures           []reporttest.Figure
+				Hidden            int
+			}
+			eval(t, p, `({Lang: document.documentElement.lang, Title: document.title, JSON: document.getElementById("result").textContent,
+				Figures: [...document.querySelectorAll("[data-json]")].map(e => ({path: e.dataset.json, text: e.innerText})),
+				Hidden: [...document.querySelectorAll("[data-json]")].filter(e => e.getClientRects().length == 0).length})`, &seen)
+			if seen.Lang != lang || seen.Title == "" {
+				t.Errorf("%s: language %q, title %q", name, seen.Lang, seen.Title)
+			}
+			for _, fault := range reporttest.Faults([]byte(seen.JSON), seen.Figures) {
+				t.Errorf("%s: %s", name, fault)
+			}
+			if len(seen.Figures) < 150 || seen.Hidden > 0 {
+				t.Errorf("%s: %d figures, of which %d are not to be seen; want 150, and all", name, len(seen.Figures), seen.Hidden)
+			}
+		}
+	}
+}
+
+func TestHostileStatementsStayTextInTheBrowser(t *testing.T) {
+	b := start(t)
+	r := reporttest.Hostile()
+	for name, view := range map[string]browser.View{"desktop": desktop, "phone": phone} {
+		p := see(t, b, write(t, r, "en"), "hostile-"+name, view)
+		var seen struct {
+			Title, JSON string
+			Scripts     int
+			Images      int
+		}
+		eval(t, p, `({Title: document.title, JSON: document.getElementById("result").textContent, Scripts: document.scripts.length, Images: document.images.length})`, &seen)
+		if seen.Title == "owned" || seen.Scripts != 1 || seen.Images != 0 {
+			t.Errorf("%s: title %.40q, %d scripts, %d images: a statement got out", name, seen.Title, seen.Scripts, seen.Images)
+		}
+		if !json.Valid([]byte(seen.JSON)) {
+			t.Errorf("%s: the JSON in the page is broken", name)
+		}
+	}
+}
+
+// keep writes a picture, if pictures are wanted.
+func keep(t *testing.T, p *browser.Page, name string) {
+	t.Helper()
+	if *screenshots == "" {
+		return
+	}
+	picture, err := p.Screenshot()
+	if err == nil {
+		err = os.WriteFile(filepath.Join(*screenshots, name+".png"), picture, 0o644)
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
