@@ -102,6 +102,10 @@ func (s *scout) planOperation(v *view, profile *catalog.Profile, op *catalog.Ope
 		if !s.cfg.Detail.Includes(tier.Detail) {
 			continue
 		}
+		if len(s.cfg.Tiers) > 0 && !slices.Contains(s.cfg.Tiers, tier.Name) {
+			p.misses = append(p.misses, Miss{Tier: tier.Name, Reason: "is not asked for"})
+			continue
+		}
 		t := &tierPlan{scout: s, view: v, profile: profile, op: op, tier: tier, missing: make(map[string]string), had: make(map[string]bool)}
 		sites, err := t.sites()
 		if err == nil {

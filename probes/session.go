@@ -30,6 +30,7 @@ var ErrKernel = errors.New("this kernel cannot run the probes")
 type Config struct {
 	Profiles    []*catalog.Profile // whose processes and operations
 	Targets     []Target           // only these processes; none: all that a profile serves
+	Tiers       []string           // only tiers of these names; none: the best that serves
 	Detail      catalog.Detail     // default query
 	MinDuration time.Duration      // shorter operations give no span, unless they fail
 	Sample      float64            // share of operations that give a span; 0 means 1

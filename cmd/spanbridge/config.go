@@ -31,6 +31,7 @@ type config struct {
 	Operations    []string      `yaml:"operations"`
 	Counts        []string      `yaml:"counts"`
 	Export        []string      `yaml:"export"`
+	Tiers         []string      `yaml:"tiers"`
 	Detail        string        `yaml:"detail"`
 	MinDuration   time.Duration `yaml:"min_duration"`
 	Sample        float64       `yaml:"sample"`
@@ -91,6 +92,7 @@ func (c *config) lookFlags(f *pflag.FlagSet) {
 	f.StringArrayVarP(&c.Targets, "target", "t", c.Targets, "look only at this `NAME|PID|PATH` (repeatable; default: every server that a profile knows)")
 	f.StringArrayVar(&c.Containers, "container", c.Containers, "look only at processes in the container whose `ID` begins so (repeatable)")
 	f.StringArrayVarP(&c.Profiles, "profile", "p", c.Profiles, "use only this profile, `NAME|FILE` (repeatable; default: all built-in ones of servers)")
+	f.StringArrayVar(&c.Tiers, "tier", c.Tiers, "use only the tier of this `NAME`, such as usdt or uprobe (repeatable; default: the best that serves)")
 	f.StringVar(&c.Detail, "detail", c.Detail, "how closely to look: query, phases or stages")
 }
 
@@ -176,10 +178,27 @@ func (c *config) validate() error {
 	if n := c.RingBytes; n < os.Getpagesize() || n > 1<<30 || n&(n-1) != 0 {
 		fault("ring_bytes: %d is not a power of two from %d to %d", n, os.Getpagesize(), 1<<30)
 	}
-	if _, err := c.profiles(); err != nil {
+	profiles, err := c.profiles()
+	if err != nil {
 		errs = append(errs, err)
 	}
+	for i, t := range c.Tiers {
+		if err == nil && !anyTier(profiles, t) {
+			fault("tiers[%d]: no profile in use has a tier %q", i, t)
+		}
+	}
 	return errors.Join(errs...)
+}
+
+func anyTier(profiles []*catalog.Profile, name string) bool {
+	for _, p := range profiles {
+		for _, op := range p.Operations {
+			if slices.ContainsFunc(op.Tiers, func(t *catalog.Tier) bool { return t.Name == name }) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func isDetail(s string) bool {
@@ -229,7 +248,7 @@ func (c *config) probesConfig() (probes.Config, error) {
 		return probes.Config{}, err
 	}
 	cfg := probes.Config{
-		Profiles: profiles, Detail: catalog.Detail(c.Detail), MinDuration: c.MinDuration, Sample: c.Sample,
+		Profiles: profiles, Tiers: c.Tiers, Detail: catalog.Detail(c.Detail), MinDuration: c.MinDuration, Sample: c.Sample,
 		Programs: c.programs(), Logf: logf, Ahead: c.ahead, SymbolCache: symbolCache(),
 	}
 	for _, list := range []struct {

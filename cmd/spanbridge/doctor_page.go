@@ -137,13 +137,13 @@ func (p *doctorPage) operations(ops []probes.OperationReport) {
 	}
 	fmt.Fprintf(p.w, "\n  %-*s  %-*s  %9s  sites\n", name, "operation", tier, "tier", "cost")
 	for _, op := range ops {
-		fmt.Fprintf(p.w, "  %-*s  %-*s  %9s  %s\n", name, op.Name, tier, op.Tier, cost(op.CostNs), classes(op.Sites))
+		fmt.Fprintf(p.w, "  %-*s  %-*s  %9s  %s\n", name, op.Name, tier, op.Tier, costText(op.CostNs), classes(op.Sites))
 	}
 	fmt.Fprintln(p.w)
 }
 
-// cost tells an estimate in microseconds.
-func cost(ns int64) string {
+// costText tells an estimate in microseconds.
+func costText(ns int64) string {
 	if ns == 0 {
 		return "unknown"
 	}

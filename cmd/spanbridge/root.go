@@ -20,7 +20,7 @@ const (
 	exitFailed  = 1
 	exitUsage   = 2
 	exitMissing = 3 // privilege, kernel feature or probes
-	exitLoss    = 4 // more lost than allowed
+	exitLoss    = 4 // more lost than allowed, or worse than the baseline
 )
 
 // exitError carries an exit code with an error.
@@ -57,7 +57,7 @@ trace, and as metrics. The server is neither changed nor restarted.
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exitError{exitUsage, err} })
-	root.AddCommand(runCommand(), doctorCommand(), probesCommand(), profilesCommand(), checkCommand(), demoCommand(), versionCommand())
+	root.AddCommand(runCommand(), doctorCommand(), probesCommand(), profilesCommand(), checkCommand(), experimentCommand(), demoCommand(), versionCommand())
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err == nil {

@@ -53,4 +53,19 @@ type Method struct {
 	Latency99     time.Duration `json:"latency_p99"`
 	// BytesPerStatement are bytes that the server wrote to files.
 	BytesPerStatement float64 `json:"bytes_per_statement"`
+
+	// Samples are the slices themselves, in their order.
+	Samples []Sample `json:"samples,omitempty"`
+}
+
+// Sample is what came out of one slice.
+type Sample struct {
+	Statements        uint64        `json:"statements"`
+	Errors            uint64        `json:"errors,omitempty"` // of them
+	CPUMicros         float64       `json:"cpu_micros"`
+	OutsideMicros     float64       `json:"outside_micros,omitempty"`
+	PerSecond         float64       `json:"per_second"`
+	P50               time.Duration `json:"p50"`
+	P99               time.Duration `json:"p99"`
+	BytesPerStatement float64       `json:"bytes_per_statement"`
 }

@@ -23,11 +23,11 @@ func (s *Server) File(variable string) (string, error) {
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(s.Variable("datadir"), name)
 	}
-	return s.inside(filepath.Clean(name)), nil
+	return s.Path(filepath.Clean(name)), nil
 }
 
-// inside is a path of the server's as this process opens it.
-func (s *Server) inside(name string) string {
+// Path is a path of the server's as this process opens it.
+func (s *Server) Path(name string) string {
 	root := filepath.Join("/proc", strconv.Itoa(s.PID), "root")
 	if ours, err := os.Stat("/"); err == nil {
 		if theirs, err := os.Stat(root); err == nil && os.SameFile(ours, theirs) && sameMounts(s.PID) {

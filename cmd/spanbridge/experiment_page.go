@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"text/tabwriter"
+
+	"github.com/spanbridge/spanbridge/compare/cost"
+	"github.com/spanbridge/spanbridge/compare/experiment"
+	"github.com/spanbridge/spanbridge/compare/interval"
+)
+
+// experimentPage draws an experiment for people.
+type experimentPage struct{ to io.Writer }
+
+func (p experimentPage) draw(out *outcome) error {
+	e := out.Environment
+	fmt.Fprintf(p.to, "Linux %s, %s, %d × %s, spanbridge %s\n", e.Kernel, e.Architecture, e.Cores, e.CPU, e.Spanbridge)
+	table := tabwriter.NewWriter(p.to, 0, 0, 2, ' ', 0)
+	if out.Cost != nil {
+		p.cost(table, out.Cost)
+	} else {
+		p.figures(table, out.Figures)
+	}
+	if out.Judgement != nil {
+		p.judgement(table, out.Judgement)
+	}
+	return table.Flush()
+}
+
+func (p experimentPage) figures(t io.Writer, figures []experiment.Figure) {
+	fmt.Fprintf(t, "\nhit\tns\t95 %% interval\t\n")
+	for _, f := range figures {
+		if f.Missing != "" {
+			fmt.Fprintf(t, "%s\t-\t\tmissing: %s\n", f.Name, f.Missing)
+			continue
+		}
+		fmt.Fprintf(t, "%s\t%.0f\t%.0f to %.0f\t%s\n", f.Name, f.Value, f.Low, f.High, f.What)
+	}
+}
+
+func (p experimentPage) cost(t io.Writer, r *cost.Result) {
+	fmt.Fprintf(p.to, "%s, %s, %d slices of %v for each method; ratios to nothing, with intervals of 95 %%\n", r.Server, r.Load, r.Slices, r.Slice)
+	fmt.Fprintf(t, "\nmethod\tserver CPU\tratio\tthroughput\tp50\tp99\tbytes\toutside\n")
+	for _, m := range r.Methods {
+		if m.Missing != "" {
+			fmt.Fprintf(t, "%s\tmissing: %s\t\t\t\t\t\t\n", m.Name, m.Missing)
+			continue
+		}
+		fmt.Fprintf(t, "%s\t%.1f µs\t%s\t%s\t%s\t%s\t%.0f\t%.1f µs\n", m.Name, m.CPUMicros,
+			ratioText(m.CPU), ratioText(m.Throughput), ratioText(m.P50), ratioText(m.P99), m.BytesPerStatement, m.OutsideMicros)
+	}
+}
+
+func (p experimentPage) judgement(t io.Writer, j *experiment.Judgement) {
+	fmt.Fprintf(t, "\nfigure\tbaseline\tnow\tratio\t\n")
+	for _, d := range j.Decisions {
+		ratio := "-"
+		if d.Ratio != 0 {
+			ratio = strconv.FormatFloat(d.Ratio, 'f', 2, 64)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", d.Figure, spanText(d.Was), spanText(d.Is), ratio, d.Verdict)
+	}
+	for _, told := range j.Told {
+		fmt.Fprintf(t, "%s\n", told)
+	}
+}
+
+// ratioText is a ratio with its bounds, "-" if it was not measured.
+func ratioText(e interval.Estimate) string {
+	if e.IsZero() {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f (%.2f to %.2f)", e.Value, e.Low, e.High)
+}
+
+// spanText is the bounds of an interval, to three digits or to a whole number.
+func spanText(e interval.Estimate) string {
+	if e.IsZero() {
+		return "missing"
+	}
+	return threeDigits(e.Low) + " to " + threeDigits(e.High)
+}
+
+func threeDigits(x float64) string {
+	if math.Abs(x) >= 100 {
+		return strconv.FormatFloat(x, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(x, 'g', 3, 64)
+}
