@@ -84,7 +84,10 @@ func linearAxis(low, high float64, about int, label func(float64) string) *axis 
 	step := roundStep((high - low) / float64(about))
 	for v := math.Ceil(low/step) * step; v <= high+step/1e3; v += step {
 		v := math.Round(v/step) * step
-		a.ticks = append(a.ticks, tick{At: a.at(v), Label: label(v), Zero: v == 0})
+		// Values that are too near to each other to be told apart get one label.
+		if n := len(a.ticks); n == 0 || a.ticks[n-1].Label != label(v) {
+			a.ticks = append(a.ticks, tick{At: a.at(v), Label: label(v), Zero: v == 0})
+		}
 	}
 	return a
 }

@@ -63,6 +63,12 @@ func (r *Result) AddUnavailable(name, why string) {
 	r.Accounts = append(r.Accounts, Account{Name: nameOf(name), Error: shown(why), Fields: []string{}, Losses: []Loss{}})
 }
 
+// AddMessage tells of a message of the server's error log.
+func (r *Result) AddMessage(m Message) {
+	m.At, m.Severity, m.Code, m.Text = m.At.UTC(), shown(m.Severity), shown(m.Code), shown(m.Text)
+	r.Messages = append(r.Messages, m)
+}
+
 func find(pairs []Pair, a, b int) *compare.Verdict {
 	i := slices.IndexFunc(pairs, func(p Pair) bool { return p.A == a && p.B == b })
 	if i < 0 {

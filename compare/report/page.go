@@ -28,6 +28,7 @@ type page struct {
 	Matrix   *matrix
 	Worst    []disagreements
 	Losses   []string
+	Told     []told // by the error log
 	Clocks   []clock
 	How      []string
 }
@@ -63,7 +64,7 @@ func (r *Result) page(w *words, style []byte) *page {
 	return &page{
 		Result: r, Lang: w.lang, Policy: policy(style), Style: template.CSS(style), Facts: r.facts(w), Glance: r.glance(w),
 		Coverage: r.coverageRows(w), Latency: r.latencyChart(w), Cards: r.cards(w), Costs: r.costChart(w), Matrix: r.matrix(w),
-		Worst: r.disagreements(w), Losses: r.losses(w), Clocks: r.clocks(w),
+		Worst: r.disagreements(w), Losses: r.losses(w), Told: r.told(w), Clocks: r.clocks(w),
 		How: []string{w.say("how.statement"), w.say("how.pairs"), w.say("how.reference"), w.say("how.json")},
 	}
 }

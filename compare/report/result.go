@@ -28,6 +28,8 @@ type Result struct {
 	Reference string    `json:"reference"`
 	Fields    []Field   `json:"fields"`
 	Verdicts  []Verdict `json:"verdicts"`
+	// Messages are those of the server's error log, in order of time.
+	Messages []Message `json:"messages,omitempty"`
 	// Cost is nil where it was not measured.
 	Cost *cost.Result `json:"cost,omitempty"`
 }
@@ -44,6 +46,16 @@ type Host struct {
 	Kernel string `json:"kernel"`
 	CPU    string `json:"cpu"`
 	Cores  int    `json:"cores"`
+}
+
+// Message is one of the error log, without the values that it quotes.
+type Message struct {
+	At         time.Time `json:"at"`
+	Severity   string    `json:"severity"`
+	Code       string    `json:"code,omitempty"`
+	Connection uint64    `json:"connection,omitempty"`
+	Text       string    `json:"text"`
+	Statements int       `json:"statements"` // that it may be about
 }
 
 // Account is one source of what is told of the statements.

@@ -52,6 +52,7 @@ func (r *Result) Terminal(out io.Writer, width int, color bool) error {
 	t.coverage()
 	t.latency()
 	t.clocks()
+	t.messages()
 	t.fields()
 	t.cost()
 	_, err = io.WriteString(out, strings.ReplaceAll(t.out.String(), space, " "))

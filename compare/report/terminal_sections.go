@@ -149,6 +149,28 @@ func (t *table) clocks() {
 	}
 }
 
+// mostLines bounds the messages of the error log.
+const mostLines = 5
+
+func (t *table) messages() {
+	if len(t.Messages) == 0 {
+		return
+	}
+	t.title(t.w.say("messages"), "")
+	for _, i := range t.gravest(mostLines) {
+		m := &t.Messages[i]
+		state := plain
+		switch m.Severity {
+		case "Error":
+			state = red
+		case "Warning":
+			state = yellow
+		}
+		t.to(gap)
+		t.wrap(state, t.w.say("messages.line", "at", m.At.Format("15:04:05"), "severity", t.w.known("severity."+m.Severity, m.Severity), "text", m.Text))
+	}
+}
+
 // fields draws the matrix, in as many parts as the width asks for.
 func (t *table) fields() {
 	m := t.matrix(t.w)

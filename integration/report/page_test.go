@@ -53,7 +53,8 @@ func write(t *testing.T, r *report.Result, lang string) string {
 	return "file://" + name
 }
 
-// see opens a page and expects that it fits and that nobody complains.
+// see opens a page and expects that it fits that it can be read, and that nobody
+// complains.
 func see(t *testing.T, b *browser.Browser, address, name string, view browser.View) *browser.Page {
 	t.Helper()
 	p, err := b.Open(address, view)
@@ -71,8 +72,35 @@ func see(t *testing.T, b *browser.Browser, address, name string, view browser.Vi
 	if wide > view.Width {
 		t.Errorf("%s: the page is %d pixels wide, want at most %d", name, wide, view.Width)
 	}
+	var weak []string
+	if eval(t, p, faint, &weak); len(weak) > 0 {
+		t.Errorf("%s: texts that stand out too little: %q", name, weak)
+	}
 	return p
 }
+
+// faint lists texts that stand out too little: less than 4.5 to 1, as WCAG 2.2 has it in criterion 1.4.3.
+const faint = `(() => {
+	const parse = s => { const v = s.match(/[\d.]+/g).map(Number); return {c: v.slice(0, 3), a: v.length > 3 ? v[3] : 1} }
+	const over = (top, below) => top.c.map((x, i) => x * top.a + below[i] * (1 - top.a))
+	const behind = e => {
+		if (!e) return [255, 255, 255]
+		const own = parse(getComputedStyle(e).backgroundColor)
+		return own.a == 1 ? own.c : over(own, behind(e.parentElement))
+	}
+	const light = c => c.map(x => x / 255).map(x => x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4).reduce((s, x, i) => s + x * [0.2126, 0.7152, 0.0722][i], 0)
+	const found = new Set()
+	const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+	for (let n = walker.nextNode(); n; n = walker.nextNode()) {
+		const e = n.parentElement
+		if (!n.data.trim() || e.getClientRects().length == 0 || e.closest("script, title, desc")) continue
+		const style = getComputedStyle(e)
+		const back = behind(e)
+		const [a, b] = [light(over(parse(e.closest("svg") ? style.fill : style.color), back)), light(back)].sort((x, y) => y - x)
+		if ((a + 0.05) / (b + 0.05) < 4.5) found.add(n.data.trim().slice(0, 40) + " " + ((a + 0.05) / (b + 0.05)).toFixed(2))
+	}
+	return [...found]
+})()`
 
 func eval(t *testing.T, p *browser.Page, expression string, value any) {
 	t.Helper()

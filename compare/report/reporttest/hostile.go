@@ -36,5 +36,6 @@ func Hostile() *report.Result {
 		Host: report.Host{Kernel: Attack, CPU: Attack, Cores: 1}, Load: Attack, Details: map[string]string{"probes": long},
 	}, []*compare.Listing{a, b}, []report.Pair{{A: 0, B: 1, Verdict: compare.Judge(a, b, window)}})
 	r.AddUnavailable(Attack, long)
+	r.AddMessage(report.Message{At: epoch, Severity: Attack, Code: Attack, Text: long})
 	return r
 }

@@ -4,6 +4,7 @@ package reporttest
 
 import (
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/spanbridge/spanbridge/compare"
@@ -15,8 +16,10 @@ const threshold = time.Millisecond
 
 // Sample is the result of a comparison of five accounts, of which one has a
 // threshold, one a history that was overwritten, and one a clock that is an hour
-// off; a sixth could not be had. It is the same each time.
-func Sample() *report.Result {
+// off; a sixth could not be had. It is the same each time, to be read only.
+var Sample = sync.OnceValue(sample)
+
+func sample() *report.Result {
 	r := rand.New(rand.NewPCG(5, 26))
 	truth := server(r)
 	listings := []*compare.Listing{journal(r, truth), probes(truth), perfschema(r, truth), slowlog(r, truth), generallog(r, truth)}
@@ -39,6 +42,9 @@ func Sample() *report.Result {
 		},
 	}, listings, pairs)
 	result.AddUnavailable("telemetry", "MariaDB has no component_telemetry")
+	result.AddMessage(report.Message{At: epoch.Add(2 * time.Second), Severity: "Note", Text: "InnoDB: Buffer pool(s) load completed at ?"})
+	result.AddMessage(report.Message{At: epoch.Add(3 * time.Second), Severity: "Warning", Connection: 43, Statements: 1,
+		Text: "Aborted connection ? to db: ? user: ? host: ? (Got timeout reading communication packets)"})
 	result.Cost = costs()
 	return result
 }
