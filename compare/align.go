@@ -117,12 +117,13 @@ func without(lists map[uint64][]int, pairs []Pair, side func(Pair) int) map[uint
 // alignAll aligns each connection, with clocks that are apart as a peak says.
 func alignAll(a, b *Listing, listsA, listsB map[uint64][]int, at peak) []Pair {
 	var pairs []Pair
+	kinds := a.tellsKinds() && b.tellsKinds()
 	for connection, x := range listsA {
 		y := listsB[connection]
 		if len(y) == 0 {
 			continue
 		}
-		l := &lane{a: a, b: b, x: x, y: y, offset: at.offset, tolerance: at.tolerance, reachNs: at.tolerance + int64(slack), coarse: coarse(a, b)}
+		l := &lane{a: a, b: b, x: x, y: y, offset: at.offset, tolerance: at.tolerance, reachNs: at.tolerance + int64(slack), coarse: coarse(a, b), kinds: kinds}
 		pairs = append(pairs, l.align()...)
 	}
 	return pairs
@@ -136,6 +137,16 @@ type lane struct {
 	tolerance int64 // within which starts agree
 	reachNs   int64 // beyond which nothing pairs
 	coarse    int64 // what stamps do not tell
+	kinds     bool  // both tell what was prepared
+}
+
+// same reports whether two statements may be the same one by what is told of them. Where a text is missing, one that
+// was prepared is none that was not, if both accounts know of that.
+func (l *lane) same(a, b *Statement) bool {
+	if l.kinds && a.Kind != b.Kind && !(a.Has & b.Has).Has(FieldText) {
+		return false
+	}
+	return sameText(a, b)
 }
 
 // distance is by how much the statements' starts are apart, once the clocks' offset
@@ -188,7 +199,7 @@ func (l *lane) fill(pairs []Pair, i, m, j, n int) []Pair {
 	for ; i < m && j < n; i++ {
 		for k := j; k < n; k++ {
 			sa, sb := &l.a.Statements[l.x[i]], &l.b.Statements[l.y[k]]
-			if !sameText(sa, sb) || !l.mayFill(i, k) {
+			if !l.same(sa, sb) || !l.mayFill(i, k) {
 				continue
 			}
 			pairs = append(pairs, Pair{A: l.x[i], B: l.y[k]})
@@ -248,7 +259,7 @@ func (l *lane) part(x0, x1, y0, y1 int) []Pair {
 func (l *lane) cost(i, j int) (cost int64, ok bool) {
 	sa, sb := &l.a.Statements[l.x[i]], &l.b.Statements[l.y[j]]
 	d := l.distance(i, j)
-	if d > l.reachNs || d > l.tolerance && !l.overlap(sa, sb) || !sameText(sa, sb) {
+	if d > l.reachNs || d > l.tolerance && !l.overlap(sa, sb) || !l.same(sa, sb) {
 		return 0, false
 	}
 	if l.coarse > int64(slack) && sa.Has.Has(FieldDuration) && sb.Has.Has(FieldDuration) {

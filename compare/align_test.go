@@ -263,3 +263,35 @@ func TestAStatementThatBeganAndEndedLateIsTheSame(t *testing.T) {
 		t.Errorf("%d pairs of 39", len(al.Pairs))
 	}
 }
+
+// TestWhatHasNoTextIsKnownByWhatCameOfIt: an account has no texts of what was prepared, and a stamp of a text came so
+// late that it does not agree.
+func TestWhatHasNoTextIsKnownByWhatCameOfIt(t *testing.T) {
+	const ms = int64(time.Millisecond)
+	has := FieldsOf(FieldText, FieldDuration, FieldError, FieldRowsSent)
+	var a, b Listing
+	for i := range int64(40) {
+		at := 20 * ms * i
+		query := Statement{Has: has, Kind: Query, Connection: 1, Start: at, Duration: time.Millisecond, Text: fmt.Sprint("SELECT a", i), Sent: 1}
+		prepared := Statement{Has: has, Kind: Execute, Connection: 1, Start: at + 2*ms, Duration: time.Millisecond, Text: "SELECT ?", Sent: 1}
+		a.Statements = append(a.Statements, query, prepared)
+		if i == 20 {
+			query.Start += ms * 3 / 2
+		}
+		prepared.Text, prepared.Has = "", has&^FieldsOf(FieldText)
+		b.Statements = append(b.Statements, query, prepared)
+	}
+	for _, p := range Align(&a, &b).Pairs {
+		if p.A != p.B {
+			t.Errorf("%+v is paired with %+v", a.Statements[p.A], b.Statements[p.B])
+		}
+	}
+	query, prepared := Statement{Has: has, Text: "SELECT ?"}, Statement{Has: has &^ FieldsOf(FieldText), Kind: Execute}
+	if (&lane{kinds: true}).same(&query, &prepared) || !(&lane{}).same(&query, &prepared) {
+		t.Error("what was prepared is none that was not, if both accounts tell")
+	}
+	failed, fine := Statement{Has: has &^ FieldsOf(FieldText), Error: 1062}, Statement{Has: has, Text: "SELECT ?"}
+	if sameText(&failed, &fine) {
+		t.Error("one failed, one did not")
+	}
+}

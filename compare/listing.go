@@ -45,6 +45,11 @@ type Listing struct {
 	Losses     []Loss
 }
 
+// tellsKinds reports whether the account knows which statements were prepared, if there are such.
+func (l *Listing) tellsKinds() bool {
+	return slices.ContainsFunc(l.Statements, func(s Statement) bool { return s.Kind == Execute })
+}
+
 // sorted returns, by connection, the indexes of the statements to align in the
 // order of their starts. Those of one stamp stay in the account's order.
 func (l *Listing) sorted() map[uint64][]int {

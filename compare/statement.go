@@ -95,10 +95,11 @@ func (s *Statement) within(at int64) bool { return s.Start <= at && at <= s.Star
 const ellipsis = "\u2026"
 
 // sameText reports whether two statements may be the same one by their texts:
-// one of them has none, they are equal, or one that was cut begins the other.
+// one of them has none and the same came of both, they are equal, or one that was cut begins the
+// other.
 func sameText(a, b *Statement) bool {
 	if !a.Has.Has(FieldText) || !b.Has.Has(FieldText) {
-		return true
+		return sameOutcome(a, b)
 	}
 	switch {
 	case a.Cut && b.Cut:
@@ -110,6 +111,13 @@ func sameText(a, b *Statement) bool {
 		return strings.HasPrefix(a.Text, whole(b.Text))
 	}
 	return a.Text == b.Text
+}
+
+// sameOutcome reports whether nothing speaks against it that the same error, or as many rows, came
+// of two statements.
+func sameOutcome(a, b *Statement) bool {
+	both := a.Has & b.Has
+	return !(both.Has(FieldError) && a.Error != b.Error || both.Has(FieldRowsSent) && a.Sent != b.Sent)
 }
 
 // whole leaves out the mark of a cut, and what a list that goes on may end with.

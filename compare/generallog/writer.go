@@ -74,7 +74,7 @@ func (w *writer) write(s compare.Statement, c command, text []byte, cut, packets
 		w.waiting = append(w.waiting, s)
 		return
 	}
-	for part := range parts(s.Text) {
+	for part := range logfile.Parts(s.Text) {
 		one := s
 		one.Text = part
 		w.waiting = append(w.waiting, one)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
+	"github.com/spanbridge/spanbridge/compare/perfschema"
 	"github.com/spanbridge/spanbridge/compare/settings"
 	"github.com/spanbridge/spanbridge/integration/servers"
 )
@@ -57,7 +58,10 @@ func child(dsn, path, steps string) error {
 	if err != nil {
 		return err
 	}
-	if err := apply(context.Background(), s, changes[:4]); err != nil {
+	if err := apply(context.Background(), s, changes[:2]); err != nil {
+		return err
+	}
+	if err := perfschema.Setup(context.Background(), s, db); err != nil {
 		return err
 	}
 	return s.Restore(context.Background())

@@ -30,7 +30,7 @@ func onEach(t *testing.T, test func(t *testing.T, s *servers.Server, db *sql.DB)
 	for _, p := range products {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
-			s, err := p.start(t.Context(), servers.WithArgs("--performance-schema=ON"))
+			s, err := p.start(t.Context(), servers.WithArgs("--performance-schema=ON", "--performance-schema-instrument=statement/sql/s%=OFF"))
 			if errors.Is(err, servers.ErrMissing) {
 				t.Skip(err)
 			}

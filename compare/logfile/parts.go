@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package generallog
+package logfile
 
 import (
 	"iter"
 	"strings"
 )
 
-// parts splits a sanitised text into its statements. It holds no strings and no comments any
+// Parts splits a sanitised text into its statements. It holds no strings and no comments any
 // more, so that a semicolon ends one unless it is in a quoted name, or in a
 // compound statement, which is not split.
-func parts(text string) iter.Seq[string] {
+func Parts(text string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		if isCompound(text) {
 			yield(text)

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package perfschema
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/spanbridge/spanbridge/compare"
+)
+
+// Why statements are lost, of Performance Schema.
+const (
+	WhyOverwritten = "overwritten in events_statements_history_long before it was read"
+	WhyUnnamed     = "its connection came and went between two readings of performance_schema.threads"
+)
+
+// Options are what an account is asked for besides.
+type Options struct {
+	// Without are connections that are left out, such as the caller's own.
+	Without []uint64
+}
+
+// Account is the account of events_statements_history_long. It holds a connection of the
+// database until it is closed.
+type Account struct {
+	ctx     context.Context // its end ends the account
+	conn    *sql.Conn
+	own     uint64 // the thread of conn
+	hidden  bool   // that thread can be switched off
+	without map[uint64]bool
+	state   *State
+	nature  compare.Nature
+
+	reader     reader
+	clock      clock
+	calibrated time.Time
+	began      uint64 // by the timer
+	newest     uint64 // end of the newest event, by the timer
+	known      map[key]bool
+	pace       pace
+	threads    map[uint64]*thread
+	gone       gone
+	total      uint64 // statements that the server had counted when the account began
+	lostBefore map[string]uint64
+
+	ready       []compare.Statement // in reverse order
+	overwritten []gap               // stretches in which the ring came round
+	losses      []compare.Loss
+	done        bool
+}
+
+// Open begins an account of what ends from now on. When ctx ends, it reads what there is to read,
+// and is complete. It refuses if the server does not keep what it would read: see [Inspect] and [Setup].
+func Open(ctx context.Context, db *sql.DB, o Options) (_ *Account, err error) {
+	a := &Account{
+		ctx: ctx, without: make(map[uint64]bool), known: make(map[key]bool), threads: make(map[uint64]*thread), hidden: true,
+	}
+	for _, c := range o.Without {
+		a.without[c] = true
+	}
+	if a.conn, err = db.Conn(ctx); err != nil {
+		return nil, fmt.Errorf("open Performance Schema: %w", err)
+	}
+	if err := a.begin(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open Performance Schema: %w", err), a.Close())
+	}
+	return a, nil
+}
+
+func (a *Account) begin(ctx context.Context) (err error) {
+	if a.state, err = inspect(ctx, a.conn); err != nil {
+		return err
+	}
+	if err := a.state.refusal(); err != nil {
+		return err
+	}
+	a.nature = a.state.nature()
+	a.reader = reader{mariadb: a.state.MariaDB, maxText: a.state.MaxText}
+	a.pace = pace{size: a.state.HistorySize}
+	for _, q := range []string{"SET NAMES utf8mb4", "SET SESSION time_zone = '+00:00', sql_mode = '', wait_timeout = 2147483"} {
+		if _, err := a.conn.ExecContext(ctx, q); err != nil {
+			return err
+		}
+	}
+	if err := a.conn.QueryRowContext(ctx, "SELECT THREAD_ID FROM performance_schema.threads WHERE PROCESSLIST_ID = CONNECTION_ID()").
+		Scan(&a.own); err != nil {
+		return fmt.Errorf("find the own thread: %w", err)
+	}
+	if a.lostBefore, err = lost(ctx, a.conn); err != nil {
+		return err
+	}
+	if err := a.countBefore(ctx); err != nil {
+		return err
+	}
+	if err := a.look(ctx); err != nil {
+		return err
+	}
+	if err := a.calibrate(ctx); err != nil {
+		return err
+	}
+	a.began, a.newest = a.clock.timer, a.clock.timer
+	return nil
+}
+
+// Next implements [compare.Account]. It waits for statements.
+func (a *Account) Next(s *compare.Statement) error {
+	for len(a.ready) == 0 {
+		if a.done {
+			return io.EOF
+		}
+		if err := a.fill(); err != nil {
+			return fmt.Errorf("read Performance Schema: %w", err)
+		}
+	}
+	last := len(a.ready) - 1
+	*s = a.ready[last]
+	a.ready = a.ready[:last]
+	return nil
+}
+
+// settle is how long a server may take to write down what it has answered.
+const settle = 150 * time.Millisecond
+
+// longest is how long one reading may take.
+const longest = time.Minute
+
+func (a *Account) fill() error {
+	wait := a.pace.wait()
+	select {
+	case <-a.ctx.Done():
+		a.done = true
+		time.Sleep(settle)
+	case <-time.After(wait):
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), longest)
+	defer cancel()
+	if err := a.poll(ctx); err != nil {
+		return err
+	}
+	slices.Reverse(a.ready)
+	if a.done {
+		return a.settleUp(ctx)
+	}
+	return nil
+}
+
+// Nature implements [compare.Account].
+func (a *Account) Nature() compare.Nature { return a.nature }
+
+// Losses implements [compare.Account].
+func (a *Account) Losses() []compare.Loss { return a.losses }
+
+// State is what of Performance Schema is on.
+func (a *Account) State() *State { return a.state }
+
+// Close implements [compare.Account]. The connection ends, and with it what was set for it.
+func (a *Account) Close() error {
+	a.done = true
+	err := a.conn.Raw(func(any) error { return driver.ErrBadConn })
+	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) {
+		return nil
+	}
+	return err
+}

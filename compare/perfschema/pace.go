@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package perfschema
+
+import "time"
+
+// pace is how often a ring is read: when a quarter of it is new, by what came lately.
+type pace struct {
+	size   int
+	period time.Duration
+	last   time.Time // when it was read
+	took   time.Duration
+}
+
+const (
+	shortest = 5 * time.Millisecond
+	usual    = 500 * time.Millisecond // of a ring in which little happens
+)
+
+// wait returns how long to wait for the next reading. Readings take no more than half of the time.
+func (p *pace) wait() time.Duration {
+	if p.last.IsZero() {
+		return shortest
+	}
+	return max(p.period-time.Since(p.last), p.took)
+}
+
+// note takes down what a reading has brought: more than there was room for, if the ring came round.
+func (p *pace) note(began time.Time, events int, cameRound bool) {
+	since := began.Sub(p.last)
+	if p.last.IsZero() {
+		since = usual
+	}
+	p.last, p.took = began, time.Since(began)
+	switch {
+	case cameRound:
+		p.period = min(since, usual) / 4
+	case events == 0:
+		p.period = min(2*max(p.period, shortest), usual)
+	default:
+		p.period = min(time.Duration(float64(since)*float64(p.size)/float64(4*events)), 2*max(p.period, shortest))
+	}
+	p.period = min(max(p.period, shortest), usual)
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build integration
+
+package accounts
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spanbridge/spanbridge/compare"
+	"github.com/spanbridge/spanbridge/compare/perfschema"
+	"github.com/spanbridge/spanbridge/compare/settings"
+)
+
+// setUp switches on what Performance Schema needs, for the time of the test.
+func setUp(t *testing.T, db *sql.DB) {
+	t.Helper()
+	s, err := settings.Open(t.Context(), db, t.TempDir()+"/state.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Restore(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := perfschema.Setup(t.Context(), s, db); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func performanceSchema(t *testing.T, db *sql.DB) (stop func() *compare.Listing) {
+	t.Helper()
+	return collecting(t, func(ctx context.Context) (compare.Account, error) {
+		return perfschema.Open(ctx, db, perfschema.Options{})
+	})
+}
+
+// TestPerformanceSchemaTellsWhatClientsDid: all of it, in rings that are large enough for what comes between two readings.
+func TestPerformanceSchemaTellsWhatClientsDid(t *testing.T) {
+	for name := range products {
+		t.Run(name, func(t *testing.T) {
+			s := startServer(t, name, "--performance-schema=ON")
+			db := handle(t, s)
+			setUp(t, db)
+			stop := performanceSchema(t, db)
+			journal := mixed(t, s, "mixed:statements=4000,connections=4")
+			all := stop()
+			l := ofJournal(journal, all)
+			v := compare.Judge(journal, l, compare.Window{To: 1 << 62})
+			complete(t, journal, l, v)
+			for _, loss := range l.Losses { // the load makes its tables on connections of their own
+				if loss.Why != perfschema.WhyUnnamed || loss.Count > 10 {
+					t.Errorf("loss %+v", loss)
+				}
+			}
+			for _, f := range v.Fields {
+				t.Logf("%s: %d equal, %d differ, %d only told by clients", f.Field, f.Equal, f.Differ, f.OnlyA)
+				for _, e := range f.Examples {
+					t.Errorf("%s differs: clients %+v, server %+v", f.Field, journal.Statements[e.A], l.Statements[e.B])
+				}
+			}
+			for _, o := range v.Offsets {
+				if d := o.Duration(); max(d, -d) > 20*time.Millisecond {
+					t.Errorf("the clock is off by %v for %d statements", d, o.Pairs)
+				}
+			}
+			t.Logf("latency %+v, offsets %+v", v.Latency, v.Offsets)
+			if v.Latency.Pairs < len(journal.Statements)*9/10 || v.Latency.Ratio < 0.05 || v.Latency.Ratio > 1.2 {
+				t.Errorf("durations %+v", v.Latency)
+			}
+			inner := slices.ContainsFunc(l.Statements, func(s compare.Statement) bool { return s.Kind == compare.Inner })
+			if !inner {
+				t.Error("no statement of a procedure is told")
+			}
+		})
+	}
+}
+
+func complete(t *testing.T, journal, l *compare.Listing, v *compare.Verdict) {
+	t.Helper()
+	for _, m := range v.MissingA {
+		t.Errorf("clients know nothing of %d statements (%s), such as %+v", m.Count, m.Reason, l.Statements[m.Examples[0]])
+	}
+	for _, m := range v.MissingB {
+		t.Errorf("%d statements are missing (%s), such as %+v", m.Count, m.Reason, journal.Statements[m.Examples[0]])
+	}
+}
+
+// TestAHistoryThatIsTooSmallIsFound: each statement is told or counted as lost, and each that is missing lies
+// where one was lost.
+func TestAHistoryThatIsTooSmallIsFound(t *testing.T) {
+	for name := range products {
+		t.Run(name, func(t *testing.T) {
+			s := startServer(t, name, "--performance-schema=ON", "--performance-schema-events-statements-history-long-size=10")
+			db := handle(t, s)
+			setUp(t, db)
+			var l *compare.Listing
+			for round := 0; l == nil; round++ {
+				stop := performanceSchema(t, db)
+				journal := mixed(t, s, fmt.Sprintf("mixed:statements=2000,connections=3,seed=%d", round+1))
+				l = stop()
+				tooSmall(t, journal, l)
+			}
+		})
+	}
+}
+
+func tooSmall(t *testing.T, journal, all *compare.Listing) {
+	t.Helper()
+	told, lost := 0, uint64(0)
+	for _, s := range all.Statements {
+		if s.Kind.Counts() {
+			told++
+		}
+	}
+	connections := make(map[uint64]bool)
+	for _, l := range all.Losses {
+		lost += l.Count
+		connections[l.Connection] = true
+		if l.Why != perfschema.WhyOverwritten && l.Why != perfschema.WhyUnnamed || l.To < l.From || l.Count == 0 {
+			t.Errorf("loss %+v", l)
+		}
+	}
+	// The load makes and removes its tables, on connections that the journal does not have.
+	n := len(journal.Statements)
+	others := told + int(lost) - n
+	t.Logf("%d statements, %d told, %d lost in %d stretches of %d connections", n, told, lost, len(all.Losses), len(connections))
+	if lost < uint64(n)/10 || others < 0 || others > 40 {
+		t.Errorf("%d told and %d lost are not the %d of the journal and a few others", told, lost, n)
+	}
+	l := ofJournal(journal, all)
+	v := compare.Judge(journal, l, compare.Window{To: 1 << 62})
+	missing := 0
+	for _, m := range v.MissingB {
+		missing += m.Count
+		if !strings.HasPrefix(string(m.Reason), "overwritten") {
+			e := journal.Statements[m.Examples[0]]
+			t.Errorf("%d are missing, %s, such as %+v", m.Count, m.Reason, e)
+		}
+	}
+	if v.Matched+missing != n || v.UnknownB > 0 || len(v.MissingA) > 0 {
+		t.Errorf("%d matched, %d missing of %d; unknown %+v", v.Matched, missing, n, v.MissingA)
+	}
+}
