@@ -7,7 +7,7 @@ DEMO_DEPS := ca-certificates mariadb-client-core mariadb-server-core
 BUILD_DEPS := $(DEMO_DEPS) gcc libc6-dev libmariadbd-dev systemtap-sdt-dev
 VM_DEPS := cpio gcc libc6-dev qemu-system-x86 systemtap-sdt-dev
 TEST_DEPS := $(BUILD_DEPS) $(VM_DEPS) binutils bpftool bpftrace chromium-headless-shell clang debootstrap fonts-dejavu-core \
-	fonts-ipafont-gothic git libbpf-dev llvm percona-toolkit postgresql python3 sysbench
+	fonts-ipafont-gothic git libbpf-dev llvm percona-toolkit postgresql python3 sysbench tcpdump
 
 BUILD := build
 # Probes can be attached by root only.

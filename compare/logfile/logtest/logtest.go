@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -29,10 +30,10 @@ var secrets = []string{"secret", "47114"}
 // that ends in .golden. There must be at least so many logs, and no literal may be left.
 func Golden(t *testing.T, least int, render func(*testing.T, io.Reader) []byte) {
 	t.Helper()
-	for name, raw := range logs(t, least) {
+	for name, raw := range Files(t, least) {
 		t.Run(filepath.Base(name), func(t *testing.T) {
 			got := render(t, iotest.HalfReader(bytes.NewReader(raw)))
-			golden := strings.TrimSuffix(name, ".log") + ".golden"
+			golden := strings.TrimSuffix(name, filepath.Ext(name)) + ".golden"
 			if *update {
 				if err := os.WriteFile(golden, got, 0o644); err != nil {
 					t.Fatal(err)
@@ -57,16 +58,21 @@ func Golden(t *testing.T, least int, render func(*testing.T, io.Reader) []byte) 
 // Seed adds each log in testdata to a fuzz test.
 func Seed(f *testing.F) {
 	f.Helper()
-	for _, raw := range logs(f, 1) {
+	for _, raw := range Files(f, 1) {
 		f.Add(raw)
 	}
 }
 
-func logs(tb testing.TB, least int) map[string][]byte {
+// Files are the logs in testdata, by name: whatever is no golden file.
+func Files(tb testing.TB, least int) map[string][]byte {
 	tb.Helper()
-	names, err := filepath.Glob("testdata/*.log")
-	if err != nil || len(names) < least {
-		tb.Fatal(names, err)
+	names, err := filepath.Glob("testdata/*.*")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return filepath.Ext(name) == ".golden" })
+	if len(names) < least {
+		tb.Fatal(names)
 	}
 	all := make(map[string][]byte)
 	for _, name := range names {
