@@ -3,7 +3,9 @@
 package report
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"strconv"
 )
 
@@ -45,37 +47,36 @@ func logAxis(w *words, low, high int64) *axis {
 	return a
 }
 
-// linear is the difference up to which the scale of a signedAxis is about
-// linear, nanoseconds.
-const linear = 1e3
-
 // signedAxis is logarithmic on both sides of 0.
 func signedAxis(w *words, low, high int64) *axis {
-	scale := func(v float64) float64 {
-		return math.Copysign(math.Log10(1+math.Abs(v)/linear), v)
-	}
-	a := &axis{low: scale(float64(min(low, 0))), high: scale(float64(max(high, 0))), scale: scale}
-	room := 0.04 * (a.high - a.low)
-	a.low, a.high = a.low-room, a.high+room
-	var last float64 = -100
-	add := func(ns float64) {
-		// Those that come too near to the one before have no room for a label.
-		if at := a.at(ns); at > 2 && at < 98 && at-last >= 11 {
-			a.ticks = append(a.ticks, tick{At: at, Label: signed(w, int64(ns)), Zero: ns == 0})
-			last = at
+	a := &axis{low: signedLog(float64(low)), high: signedLog(float64(high)), scale: signedLog}
+	for _, multiple := range []float64{0, 1, 5, 2, 3, 1.5, 7} {
+		for e := 10.0; e >= 0; e-- {
+			a.mark(w, multiple*math.Pow(10, e))
+			a.mark(w, -multiple*math.Pow(10, e))
+		}
+		if len(a.ticks) > 3 {
+			break
 		}
 	}
-	for e := 10.0; e >= 4; e-- {
-		if at := a.at(-math.Pow(10, e)); at > 2 && a.at(0)-at >= 11 {
-			add(-math.Pow(10, e))
+	if len(a.ticks) < 2 { // a narrow range has no such numbers
+		for _, t := range linearAxis(float64(low), float64(high), 3, strconvNs).ticks {
+			if ns, err := strconv.ParseInt(t.Label, 10, 64); err == nil {
+				a.ticks = append(a.ticks, tick{At: a.at(float64(ns)), Label: w.difference(ns), Zero: ns == 0})
+			}
 		}
 	}
-	last = min(last, a.at(0)-11)
-	add(0)
-	for e := 4.0; e <= 10; e++ {
-		add(math.Pow(10, e))
-	}
+	slices.SortFunc(a.ticks, func(x, y tick) int { return cmp.Compare(x.At, y.At) })
 	return a
+}
+
+// mark puts a tick where there is room for its label.
+func (a *axis) mark(w *words, ns float64) {
+	const room = 13
+	v := a.scale(ns)
+	if at := a.at(ns); v >= a.low && v <= a.high && !slices.ContainsFunc(a.ticks, func(t tick) bool { return math.Abs(t.At-at) < room }) {
+		a.ticks = append(a.ticks, tick{At: at, Label: signed(w, int64(ns)), Zero: ns == 0})
+	}
 }
 
 // linearAxis has about so many ticks at round numbers.
@@ -132,3 +133,5 @@ func signed(w *words, ns int64) string {
 
 // trimmed renders a round number.
 func trimmed(v float64) string { return strconv.FormatFloat(math.Round(v*1e6)/1e6, 'f', -1, 64) }
+
+func strconvNs(v float64) string { return strconv.FormatInt(int64(v), 10) }

@@ -26,9 +26,7 @@ type bar struct{ X, Width, Height float64 }
 // barsOf draws the histogram of a pair's differences.
 func barsOf(w *words, v *Verdict) barChart {
 	h := &v.Latency.Histogram
-	n := len(h.Counts)
-	x := linearAxis(float64(h.FromNs), float64(h.FromNs+int64(n)*h.BinNs), 4,
-		func(v float64) string { return w.difference(int64(math.Round(v))) })
+	x := signedAxis(w, h.EdgesNs[0], h.EdgesNs[len(h.EdgesNs)-1])
 	y := linearAxis(0, 1.05*float64(max(slices.Max(h.Counts), 1)), 3, func(v float64) string { return count(int(v)) })
 	low, high := x.at(float64(v.Latency.P5Ns)), x.at(float64(v.Latency.P95Ns))
 	c := barChart{
@@ -37,9 +35,10 @@ func barsOf(w *words, v *Verdict) barChart {
 	}
 	for i, k := range h.Counts {
 		if k > 0 {
-			from := h.FromNs + int64(i)*h.BinNs
-			c.Bars = append(c.Bars, bar{100 * float64(i) / float64(n), 88 / float64(n), y.at(float64(k))})
-			c.Figures = append(c.Figures, fact{w.difference(from) + " … " + w.difference(from+h.BinNs), count(k)})
+			from, to := h.EdgesNs[i], h.EdgesNs[i+1]
+			at := x.at(float64(from))
+			c.Bars = append(c.Bars, bar{at, 0.88 * (x.at(float64(to)) - at), y.at(float64(k))})
+			c.Figures = append(c.Figures, fact{w.difference(from) + " … " + w.difference(to), count(k)})
 		}
 	}
 	if h.Below+h.Above > 0 {

@@ -48,7 +48,8 @@ func (r *Result) latencyChart(w *words) *latencyChart {
 			low, high = min(low, l.P5Ns), max(high, l.P95Ns)
 		}
 	}
-	x := signedAxis(w, low, high)
+	room := 0.04 * (signedLog(float64(high)) - signedLog(float64(low)))
+	x := signedAxis(w, int64(fromSignedLog(signedLog(float64(low))-room)), int64(fromSignedLog(signedLog(float64(high))+room)))
 	for i := range r.Verdicts {
 		v := &r.Verdicts[i]
 		l := v.Latency

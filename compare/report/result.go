@@ -179,13 +179,12 @@ type Latency struct {
 	Worst   []Difference `json:"worst"`
 }
 
-// Histogram counts differences in bins of one width.
+// Histogram counts differences: Counts[i] are from Edges[i] on and below Edges[i+1].
 type Histogram struct {
-	FromNs int64 `json:"from_ns"`
-	BinNs  int64 `json:"bin_ns"`
-	Counts []int `json:"counts"`
-	Below  int   `json:"below"`
-	Above  int   `json:"above"`
+	EdgesNs []int64 `json:"edges_ns"`
+	Counts  []int   `json:"counts"`
+	Below   int     `json:"below"` // the first edge
+	Above   int     `json:"above"` // the last one
 }
 
 // Difference is a statement of which two accounts tell different durations.

@@ -4,6 +4,7 @@ package report
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"github.com/spanbridge/spanbridge/compare"
@@ -27,8 +28,8 @@ func both(pairs []compare.Pair, a, b *compare.Listing) [][2]int64 {
 	return all
 }
 
-// histogramOf counts the differences: in bins those from the first to the last
-// hundredth, the rest as below and above.
+// histogramOf counts the differences in bins that are as wide as their distance from
+// 0 asks for: from the first to the last hundredth, the rest is below and above.
 func histogramOf(durations [][2]int64) Histogram {
 	differences := make([]int64, len(durations))
 	for i, d := range durations {
@@ -36,19 +37,43 @@ func histogramOf(durations [][2]int64) Histogram {
 	}
 	slices.Sort(differences)
 	n := len(differences)
-	from, to := differences[n/100], differences[n-1-n/100]
-	h := Histogram{FromNs: from, BinNs: (to-from)/bins + 1, Counts: make([]int, bins)}
+	h := Histogram{EdgesNs: edges(differences[n/100], differences[n-1-n/100]+1)}
+	h.Counts = make([]int, len(h.EdgesNs)-1)
 	for _, d := range differences {
-		switch bin := (d - from) / h.BinNs; {
-		case d < from:
+		switch i, found := slices.BinarySearch(h.EdgesNs, d); {
+		case found && i < len(h.Counts):
+			h.Counts[i]++
+		case i == 0:
 			h.Below++
-		case bin >= bins:
+		case i == len(h.EdgesNs) || found:
 			h.Above++
 		default:
-			h.Counts[bin]++
+			h.Counts[i-1]++
 		}
 	}
 	return h
+}
+
+// edges divides a range evenly on a scale that is logarithmic on both sides of 0.
+func edges(from, to int64) []int64 {
+	low, high := signedLog(float64(from)), signedLog(float64(to))
+	all := []int64{from}
+	for i := 1; i < bins; i++ {
+		edge := int64(math.Round(fromSignedLog(low + (high-low)*float64(i)/bins)))
+		if edge > all[len(all)-1] && edge < to {
+			all = append(all, edge)
+		}
+	}
+	return append(all, to)
+}
+
+// linear is the difference up to which signedLog is about linear, nanoseconds.
+const linear = 1e3
+
+func signedLog(ns float64) float64 { return math.Copysign(math.Log10(1+math.Abs(ns)/linear), ns) }
+
+func fromSignedLog(v float64) float64 {
+	return math.Copysign(linear*(math.Pow(10, math.Abs(v))-1), v)
 }
 
 // sample takes so many of the durations that a plot shows their shape: evenly by

@@ -96,7 +96,7 @@ func perfschema(r *rand.Rand, truth []compare.Statement) *compare.Listing {
 		return s.Start < from || s.Start > to
 	})
 	lost := uint64(len(truth) - len(l.Statements))
-	l.Losses = []compare.Loss{{From: from, To: to, Count: lost, Why: "history table overwritten"}}
+	l.Losses = []compare.Loss{{From: from, To: to, Count: lost, Why: "overwritten in events_statements_history_long before it was read"}}
 	for i := range 12 {
 		l.Statements = append(l.Statements, compare.Statement{Kind: compare.Other, Connection: 40, Start: epoch.UnixNano() + int64(i)})
 	}
