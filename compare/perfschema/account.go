@@ -5,7 +5,6 @@ package perfschema
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
@@ -84,10 +83,8 @@ func (a *Account) begin(ctx context.Context) (err error) {
 	a.nature = a.state.nature()
 	a.reader = reader{mariadb: a.state.MariaDB, maxText: a.state.MaxText}
 	a.pace = pace{size: a.state.HistorySize}
-	for _, q := range []string{"SET NAMES utf8mb4", "SET SESSION time_zone = '+00:00', sql_mode = '', wait_timeout = 2147483"} {
-		if _, err := a.conn.ExecContext(ctx, q); err != nil {
-			return err
-		}
+	if err := plain(ctx, a.conn); err != nil {
+		return err
 	}
 	if err := a.conn.QueryRowContext(ctx, "SELECT THREAD_ID FROM performance_schema.threads WHERE PROCESSLIST_ID = CONNECTION_ID()").
 		Scan(&a.own); err != nil {
@@ -163,9 +160,5 @@ func (a *Account) State() *State { return a.state }
 // Close implements [compare.Account]. The connection ends, and with it what was set for it.
 func (a *Account) Close() error {
 	a.done = true
-	err := a.conn.Raw(func(any) error { return driver.ErrBadConn })
-	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) {
-		return nil
-	}
-	return err
+	return discard(a.conn)
 }
