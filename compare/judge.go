@@ -122,7 +122,7 @@ func (l *excuses) lackedBy(s *Statement, as lack, w Window) Reason {
 		return ReasonShort
 	case l.Nature.SkipsUnparsed && s.unparsed():
 		return ReasonUnparsed
-	case w.atEdge(as.byA):
+	case w.atEdge(as.byA), w.atEdge(as.byA + int64(s.Duration)): // accounts may tell of it when it has ended
 		return ReasonEdge
 	case l.Nature.Partial:
 		return Reason(l.Nature.Why)

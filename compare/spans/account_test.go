@@ -65,7 +65,7 @@ func TestSpansAreTheStatementsThatTheyTellOf(t *testing.T) {
 			s.Kind, s.Text, s.Cut, s.Error, s.SQLState, s.Duration = compare.Execute, "UPDATE t SET a = ?", true, 1205, "HY000", 3000
 			s.Has = known | rows | took | text | number | state
 		}),
-		with(func(s *compare.Statement) { s.Kind, s.Has = compare.Query, known }),
+		with(func(s *compare.Statement) { s.Kind, s.Has, s.Duration = compare.Query, known, 3000 }),
 		with(func(s *compare.Statement) {
 			s.Kind, s.Text, s.Duration, s.Has = compare.Inner, "SELECT ?", 3000, compare.FieldsOf(compare.FieldDatabase)|took|text|number|state
 		}),

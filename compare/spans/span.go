@@ -102,10 +102,10 @@ func (t *told) statement(span *bridge.Span, texts *interner) compare.Statement {
 	if t.hasText {
 		s.Has |= compare.FieldsOf(compare.FieldText)
 	}
-	if t.unfinished {
-		return s
-	}
 	s.Duration = time.Duration(span.EndNs - span.StartNs)
+	if t.unfinished {
+		return s // until then
+	}
 	s.Has |= compare.FieldsOf(compare.FieldDuration)
 	if t.hasRows {
 		s.Has |= compare.FieldsOf(compare.FieldRowsSent, compare.FieldRowsAffected, compare.FieldRowsExamined)
