@@ -112,13 +112,13 @@ func newExcuses(l *Listing) *excuses {
 // lackedBy says why the account lacks a statement of the other one.
 func (l *excuses) lackedBy(s *Statement, as lack, w Window) Reason {
 	for i := range l.Losses {
-		if l.left[i] > 0 && l.Losses[i].covers(s.Connection, as.own) {
+		if l.left[i] > 0 && l.Losses[i].covers(s.Connection, as.own, s.Duration) {
 			l.left[i]--
 			return Reason(l.Losses[i].Why)
 		}
 	}
 	switch {
-	case l.Nature.MinDuration > 0 && s.Has.Has(FieldDuration) && min(s.Duration, as.duration) < l.Nature.MinDuration:
+	case l.Nature.MinDuration > 0 && s.Has.Has(FieldDuration) && min(s.Duration, as.duration, s.least()) < l.Nature.MinDuration:
 		return ReasonShort
 	case l.Nature.SkipsUnparsed && s.unparsed():
 		return ReasonUnparsed

@@ -130,6 +130,29 @@ func TestALossExplainsNoMoreThanItsCount(t *testing.T) {
 	}
 }
 
+// TestAThirdAccountTellsWhatWasShort: a client sees statements for longer than the server's slow log, which leaves
+// them out; another account of the server knows how long they took there.
+func TestAThirdAccountTellsWhatWasShort(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 1))
+	truth := mixed(r)
+	const threshold = 3 * time.Millisecond
+	client, server := account(r, truth, 0, nil), account(r, truth, 0, nil)
+	for i := range client.Statements {
+		if i%20 == 3 {
+			client.Statements[i].Duration += 10 * time.Millisecond
+		}
+	}
+	log := account(r, truth, 0, func(s *Statement) bool { return s.Duration < threshold })
+	log.Nature.MinDuration = threshold
+	if v := Judge(client, log, whole24h()); v.UnknownB == 0 {
+		t.Fatal("the client's durations explain everything")
+	}
+	client.Corroborate(server, Judge(client, server, whole24h()).Pairs)
+	if v := Judge(client, log, whole24h()); v.UnknownB != 0 {
+		t.Errorf("%d are unexplained: %+v", v.UnknownB, v.MissingB)
+	}
+}
+
 func TestWhatNothingExplainsIsUnexplained(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 1))
 	truth := mixed(r)

@@ -33,9 +33,10 @@ type Loss struct {
 	Why        string // such as "history table overwritten"
 }
 
-// covers reports whether a statement may have been lost there.
-func (l *Loss) covers(connection uint64, start int64) bool {
-	return (l.Connection == 0 || l.Connection == connection) && l.From <= start && start <= l.To
+// covers reports whether a statement may have been lost there: some of its time is in the stretch. An account may
+// tell of a statement somewhat later than its client has the answer.
+func (l *Loss) covers(connection uint64, start int64, lasted time.Duration) bool {
+	return (l.Connection == 0 || l.Connection == connection) && l.From <= start+int64(lasted+slack) && start <= l.To
 }
 
 // Listing is what an account tells of a stretch of time.
@@ -65,4 +66,15 @@ func (l *Listing) sorted() map[uint64][]int {
 		})
 	}
 	return by
+}
+
+// Corroborate lets another account, of which pairs tell whose statements are the same, say how long those of the
+// listing took in the server. A client sees a statement for longer than a slow log does.
+func (l *Listing) Corroborate(other *Listing, pairs []Pair) {
+	for _, p := range pairs {
+		s, o := &l.Statements[p.A], &other.Statements[p.B]
+		if o.Has.Has(FieldDuration) && (s.Shortest == 0 || o.Duration < s.Shortest) {
+			s.Shortest = o.Duration
+		}
+	}
 }

@@ -78,6 +78,9 @@ type Statement struct {
 	Examined   uint64 // rows
 	Database   string
 	User       string
+	// Shortest is the shortest duration that any account has told of the statement, 0 if there was none: see
+	// [Listing.Corroborate].
+	Shortest time.Duration
 	// Ref finds the statement again in the account: an EVENT_ID, a line.
 	Ref uint64
 }
@@ -87,6 +90,15 @@ const errParse = 1064
 
 // unparsed reports whether the statement is known to have failed in the parser.
 func (s *Statement) unparsed() bool { return s.Has.Has(FieldError) && s.Error == errParse }
+
+// least is the shortest duration that an account may tell that leaves out what is short: by what such accounts
+// differ in their points, and by how finely they tell it.
+func (s *Statement) least() time.Duration {
+	if s.Shortest == 0 {
+		return s.Duration
+	}
+	return s.Shortest - s.Shortest/50 - 20*time.Microsecond
+}
 
 // within reports whether a moment lies in the statement's time.
 func (s *Statement) within(at int64) bool { return s.Start <= at && at <= s.Start+int64(s.Duration) }

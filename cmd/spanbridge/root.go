@@ -57,7 +57,7 @@ trace, and as metrics. The server is neither changed nor restarted.
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exitError{exitUsage, err} })
-	root.AddCommand(runCommand(), doctorCommand(), probesCommand(), profilesCommand(), checkCommand(), experimentCommand(), demoCommand(), versionCommand())
+	root.AddCommand(runCommand(), doctorCommand(), probesCommand(), profilesCommand(), checkCommand(), compareCommand(), experimentCommand(), demoCommand(), versionCommand())
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
