@@ -216,10 +216,10 @@ func (l *lane) fill(pairs []Pair, i, m, j, n int) []Pair {
 // log after it has answered.
 func (l *lane) mayFill(i, j int) bool {
 	sa, sb := &l.a.Statements[l.x[i]], &l.b.Statements[l.y[j]]
-	switch ofA, ofB := sa.Has.Has(FieldDuration), sb.Has.Has(FieldDuration); {
-	case ofA && ofB:
+	switch {
+	case sa.Has.Has(FieldDuration) && sb.Has.Has(FieldDuration):
 		return l.shared(sa, sb) > 0
-	case ofA && sa.within(sb.Start-l.offset), ofB && sb.within(sa.Start+l.offset):
+	case sa.within(sb.Start-l.offset), sb.within(sa.Start+l.offset):
 		return true
 	}
 	return l.distance(i, j) <= l.reachNs

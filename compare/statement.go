@@ -68,7 +68,7 @@ type Statement struct {
 	Cut        bool          // Text is only how the statement begins
 	Connection uint64        // the server's number, as in CONNECTION_ID()
 	Start      int64         // Unix time by the account's clock, nanoseconds
-	Duration   time.Duration // from the account's point of start to its point of end; without FieldDuration: at least
+	Duration   time.Duration // from the account's point of start to its point of end; without FieldDuration: the time in which it may have run
 	LockTime   time.Duration
 	Text       string // sanitised: see bridge/sqltext
 	Error      uint32 // the server's number, 0: it did not fail

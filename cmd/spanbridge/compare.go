@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/spanbridge/spanbridge/compare/load"
+	"github.com/spanbridge/spanbridge/compare/report"
 	"github.com/spanbridge/spanbridge/probes/catalog"
 )
 
@@ -87,7 +88,7 @@ func (c *compareConfig) flags(f *pflag.FlagSet) {
 	f.Float64Var(&c.FailBelow, "fail-below", 0, "exit with code 4 if an account has less than this `PERCENT` of the statements")
 	f.StringVar(&c.Detail, "detail", "phases", "how closely the probes look: query, phases or stages")
 	f.IntVar(&c.Most, "most", 500_000, "statements that are kept of each account")
-	f.StringVar(&c.Lang, "lang", "en", "language of the page and the terminal: en or ja")
+	f.StringVar(&c.Lang, "lang", "en", "language of the page: "+strings.Join(report.Languages(), " or "))
 }
 
 // validate reports all faults.
@@ -126,8 +127,8 @@ func (c *compareConfig) validate() error {
 	if c.Most < 1 {
 		fault("--most: %d is not above 0", c.Most)
 	}
-	if c.Lang != "en" && c.Lang != "ja" {
-		fault("--lang: unknown language %q: want en or ja", c.Lang)
+	if !slices.Contains(report.Languages(), c.Lang) {
+		fault("--lang: unknown language %q: want %s", c.Lang, strings.Join(report.Languages(), " or "))
 	}
 	return errors.Join(errs...)
 }

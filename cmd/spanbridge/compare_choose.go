@@ -25,6 +25,7 @@ type accountKind struct {
 var accountKinds = []accountKind{
 	{"journal", (*comparison).journal},
 	{"probes", (*comparison).probes},
+	{"telemetry", (*comparison).telemetry},
 	{"slowlog", (*comparison).slowLog},
 	{"generallog", (*comparison).generalLog},
 }

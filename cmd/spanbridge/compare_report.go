@@ -6,10 +6,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
-	"text/tabwriter"
 
 	"golang.org/x/sys/unix"
 
@@ -41,6 +41,9 @@ func (c *comparison) result(j *judged) *report.Result {
 	for _, a := range c.accounts {
 		if a.err == nil {
 			about.Details[a.name] = a.how + j.about(a.name)
+			if a.name == "probes" {
+				about.Tier = tierOf(a.how)
+			}
 		}
 	}
 	r := report.New(about, j.listings, j.pairs)
@@ -53,16 +56,16 @@ func (c *comparison) result(j *judged) *report.Result {
 }
 
 // report prints and writes the result, and judges it by what was asked for.
-func (c *comparison) report(j *judged, _ []message) error {
+func (c *comparison) report(j *judged, messages []message) error {
 	r := c.result(j)
 	var err error
 	if c.config.JSON {
 		err = r.JSON(os.Stdout)
 	} else {
-		err = printTable(r)
+		err = c.print(r, messages)
 	}
-	if dir := c.config.Report; dir != "" {
-		err = errors.Join(err, writeReport(r, dir))
+	if c.config.Report != "" {
+		err = errors.Join(err, c.write(r))
 	}
 	if err != nil {
 		return err
@@ -70,31 +73,36 @@ func (c *comparison) report(j *judged, _ []message) error {
 	return c.below(r)
 }
 
-// printTable prints how much each account has.
-func printTable(r *report.Result) error {
-	w := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', 0)
-	for _, a := range r.Accounts {
-		switch {
-		case a.Error != "":
-			fmt.Fprintf(w, "%s\t%s\n", a.Name, a.Error)
-		case a.Coverage == nil:
-			fmt.Fprintf(w, "%s\t%d statements\n", a.Name, a.Statements)
-		default:
-			fmt.Fprintf(w, "%s\t%d of %d, %.2f %%\n", a.Name, a.Coverage.Seen, a.Coverage.Expected, 100*a.Coverage.Share)
-		}
-	}
-	return w.Flush()
-}
-
-func writeReport(r *report.Result, dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+// print prints the result as a table.
+func (c *comparison) print(r *report.Result, messages []message) error {
+	screen := terminal(os.Stdout)
+	if err := r.Terminal(os.Stdout, screen.Width, screen.Color); err != nil {
 		return err
 	}
-	file, err := os.Create(filepath.Join(dir, "report.json"))
+	return nil
+}
+
+// write writes the files of the report.
+func (c *comparison) write(r *report.Result) error {
+	if err := os.MkdirAll(c.config.Report, 0o755); err != nil {
+		return err
+	}
+	page := filepath.Join(c.config.Report, "report.html")
+	err := errors.Join(
+		writeFile(page, func(f io.Writer) error { return r.HTML(f, c.config.Lang) }),
+		writeFile(filepath.Join(c.config.Report, "report.json"), r.JSON))
+	if err == nil {
+		logf("the report is %s", page)
+	}
+	return err
+}
+
+func writeFile(path string, write func(io.Writer) error) error {
+	file, err := os.Create(path)
 	if err != nil {
 		return err
 	}
-	return errors.Join(r.JSON(file), file.Close())
+	return errors.Join(write(file), file.Close())
 }
 
 // below is an error if an account has less of the statements than was asked for.

@@ -20,6 +20,9 @@ func (c *comparison) prepare(ctx context.Context) error {
 		}
 	}
 	for _, a := range c.accounts {
+		if w, ok := a.watcher.(checker); ok && a.err == nil {
+			a.err = w.check(ctx)
+		}
 		if a.err == nil {
 			a.err = unmet(c.server, a.watcher.needs(c.server))
 		}

@@ -23,6 +23,11 @@ type watcher interface {
 	end(ctx context.Context) (*compare.Listing, error)
 }
 
+// checker is a watcher that has more to say of why it cannot be had.
+type checker interface {
+	check(ctx context.Context) error
+}
+
 // need is a setting's value. Without one that must be, nothing is seen; without another, less.
 type need struct {
 	kind, name, value string // as of package settings

@@ -35,7 +35,8 @@ type client struct {
 	since             map[string]bool // texts since the last statement with a number
 
 	durations  durations
-	failed     uint64
+	done       uint64 // statements
+	failed     uint64 // of them
 	err        error // that ended it
 	texts      logfile.Texts
 	statements []compare.Statement
@@ -117,9 +118,11 @@ func (c *client) note(kind compare.Kind, text string, began time.Time, n counts,
 		c.lost(text, began, err)
 		return
 	}
-	c.durations.add(took)
+	c.done++
 	if n.follows {
-		s.Has &^= compare.FieldsOf(compare.FieldDuration)
+		s.Has &^= compare.FieldsOf(compare.FieldDuration) // it is within that time
+	} else {
+		c.durations.add(took)
 	}
 	if !c.keep {
 		return

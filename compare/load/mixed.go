@@ -146,14 +146,14 @@ func (m *Mixed) sum(clients []*client, took time.Duration) (Stats, error) {
 	s := Stats{Seconds: took.Seconds(), Unit: "statement"}
 	for _, c := range clients {
 		c.close()
-		s.Errors += c.failed
+		s.Statements, s.Errors = s.Statements+c.done, s.Errors+c.failed
 		all.join(&c.durations)
 		m.journal.take(c)
 		if c.err != nil {
 			errs = append(errs, c.err)
 		}
 	}
-	s.Statements, s.P50, s.P99 = all.count, all.quantile(0.5), all.quantile(0.99)
+	s.P50, s.P99 = all.quantile(0.5), all.quantile(0.99)
 	if len(errs) < len(clients) {
 		return s, nil // the journal tells of those that lost their connection
 	}

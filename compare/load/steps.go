@@ -127,7 +127,6 @@ func (c *client) packet() {
 		}
 		rows.NextResultSet()
 		c.note(compare.Query, text, began, n, rows.Err())
-		began = time.Now()
 	}
 }
 

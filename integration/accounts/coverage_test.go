@@ -4,14 +4,17 @@
 
 package accounts
 
-import "testing"
+import (
+	"path/filepath"
+	"testing"
+)
 
 // TestEveryAccountAgainstTheJournal ...
 func TestEveryAccountAgainstTheJournal(t *testing.T) {
 	for name := range products {
 		t.Run(name, func(t *testing.T) {
-			s := startServer(t, name, "--general-log=1", "--slow-query-log=1", "--long-query-time=0")
-			o := spanbridgeCompare(t, s, "--load", "mixed:statements=10000", "--duration", "60s")
+			s := startServer(t, name, "--performance-schema=ON", "--performance-schema-events-statements-history-long-size=100000")
+			o := spanbridgeCompare(t, s, "--load", "mixed:statements=10000", "--duration", "60s", "--setup", "--state", filepath.Join(t.TempDir(), "state"), "--report", "/tmp/w/verbdir/report-"+name)
 			t.Log(o.code, o.stderr)
 			for _, a := range o.result.Accounts {
 				t.Logf("%s: %s %d statements, %+v", a.Name, a.Error, a.Statements, a.Coverage)
