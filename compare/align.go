@@ -219,7 +219,7 @@ func (l *lane) mayFill(i, j int) bool {
 	switch {
 	case sa.Has.Has(FieldDuration) && sb.Has.Has(FieldDuration):
 		return l.shared(sa, sb) > 0
-	case sa.within(sb.Start-l.offset), sb.within(sa.Start+l.offset):
+	case sa.within(sb.Start - l.offset), sb.within(sa.Start + l.offset):
 		return true
 	}
 	return l.distance(i, j) <= l.reachNs

@@ -37,7 +37,7 @@ type client struct {
 	durations  durations
 	done       uint64 // statements
 	failed     uint64 // of them
-	err        error // that ended it
+	err        error  // that ended it
 	texts      logfile.Texts
 	statements []compare.Statement
 	losses     []compare.Loss
