@@ -11,6 +11,7 @@ import (
 	"github.com/spanbridge/spanbridge/compare"
 	"github.com/spanbridge/spanbridge/compare/errorlog"
 	"github.com/spanbridge/spanbridge/compare/logfile"
+	"github.com/spanbridge/spanbridge/compare/report"
 	"github.com/spanbridge/spanbridge/compare/server"
 )
 
@@ -70,12 +71,15 @@ func (e *errorLog) end() []errorlog.Message {
 	}
 }
 
-// joined counts the messages that are about a statement of a listing.
-func joined(messages []errorlog.Message, l *compare.Listing) (n int) {
-	for _, of := range errorlog.Join(messages, l) {
-		if len(of) > 0 {
-			n++
-		}
+// told are the messages for the report, each with how many statements of a listing it may be about.
+func told(messages []errorlog.Message, l *compare.Listing) []report.Message {
+	var all []report.Message
+	about := errorlog.Join(messages, l)
+	for i, m := range messages {
+		all = append(all, report.Message{
+			At: time.Unix(0, m.At).UTC(), Severity: string(m.Severity), Code: m.Code, Connection: m.Connection, Text: m.Text,
+			Statements: len(about[i]),
+		})
 	}
-	return n
+	return all
 }

@@ -17,22 +17,8 @@ import (
 	"github.com/spanbridge/spanbridge/compare/report"
 )
 
-// message is one of the server's error log, which may be about a statement.
-type message struct {
-	errorlog.Message
-	statements int
-}
-
-func (c *comparison) messages(all []errorlog.Message) []message {
-	var list []message
-	for _, m := range all {
-		list = append(list, message{Message: m})
-	}
-	return list
-}
-
 // result puts everything into a report.
-func (c *comparison) result(j *judged) *report.Result {
+func (c *comparison) result(j *judged, messages []errorlog.Message) *report.Result {
 	about := report.About{
 		Tool: "spanbridge " + version, Started: c.began, Duration: c.ended.Sub(c.began), Load: c.config.Load,
 		Server: report.Server{Product: c.server.Product, Version: c.server.Version, Endpoint: c.own.config.Addr},
@@ -52,17 +38,20 @@ func (c *comparison) result(j *judged) *report.Result {
 			r.AddUnavailable(a.name, a.err.Error())
 		}
 	}
+	for _, m := range told(messages, j.listings[0]) {
+		r.AddMessage(m)
+	}
 	return r
 }
 
 // report prints and writes the result, and judges it by what was asked for.
-func (c *comparison) report(j *judged, messages []message) error {
-	r := c.result(j)
+func (c *comparison) report(j *judged, messages []errorlog.Message) error {
+	r := c.result(j, messages)
 	var err error
 	if c.config.JSON {
 		err = r.JSON(os.Stdout)
 	} else {
-		err = c.print(r, messages)
+		err = c.print(r)
 	}
 	if c.config.Report != "" {
 		err = errors.Join(err, c.write(r))
@@ -74,12 +63,9 @@ func (c *comparison) report(j *judged, messages []message) error {
 }
 
 // print prints the result as a table.
-func (c *comparison) print(r *report.Result, messages []message) error {
+func (c *comparison) print(r *report.Result) error {
 	screen := terminal(os.Stdout)
-	if err := r.Terminal(os.Stdout, screen.Width, screen.Color); err != nil {
-		return err
-	}
-	return nil
+	return r.Terminal(os.Stdout, screen.Width, screen.Color)
 }
 
 // write writes the files of the report.

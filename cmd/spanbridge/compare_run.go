@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spanbridge/spanbridge/compare"
+	"github.com/spanbridge/spanbridge/compare/errorlog"
 	"github.com/spanbridge/spanbridge/compare/load"
 	"github.com/spanbridge/spanbridge/compare/server"
 	"github.com/spanbridge/spanbridge/compare/settings"
@@ -176,7 +177,7 @@ func (c *comparison) work(ctx context.Context) (err error) {
 const settle = 500 * time.Millisecond
 
 // end lets every account stop, and collects what each has seen.
-func (c *comparison) end(ctx context.Context) []message {
+func (c *comparison) end(ctx context.Context) []errorlog.Message {
 	time.Sleep(settle)
 	patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), 4*patience)
 	defer cancel()
@@ -199,7 +200,7 @@ func (c *comparison) end(ctx context.Context) []message {
 	if c.errors == nil {
 		return nil
 	}
-	return c.messages(c.errors.end())
+	return c.errors.end()
 }
 
 // after is the loss of what came after an account was full.
