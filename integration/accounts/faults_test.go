@@ -24,8 +24,8 @@ func logged(more ...string) []string {
 	return append([]string{"--slow-query-log=1", "--slow-query-log-file=" + slowLog, "--long-query-time=0"}, more...)
 }
 
-// lacking is how many statements an account lacks for a reason.
-func lacking(a *report.Account, reason string) int {
+// shortOf is how many statements an account lacks for a reason.
+func shortOf(a *report.Account, reason string) int {
 	for _, m := range a.Coverage.Lacks {
 		if m.Reason == reason {
 			return m.Count
@@ -41,8 +41,8 @@ func TestASlowLogWithAThresholdIsFoundOut(t *testing.T) {
 			s := startServer(t, name, logged("--long-query-time=0.05")...)
 			o := spanbridgeCompare(t, s, "--accounts", "journal,probes,slowlog", "--load", "mixed:statements=3000", "--duration", "60s")
 			a := o.account(t, "slowlog")
-			short := lacking(a, string(compare.ReasonShort))
-			unparsed := lacking(a, string(compare.ReasonUnparsed))
+			short := shortOf(a, string(compare.ReasonShort))
+			unparsed := shortOf(a, string(compare.ReasonUnparsed))
 			// On a busy machine a thread may have to wait where the one watch runs and the other does not.
 			unknown := a.Coverage.Unexplained
 			if short < a.Coverage.Expected*9/10 || a.Coverage.Seen+short+unparsed+unknown != a.Coverage.Expected || 100*unknown > a.Coverage.Expected {
@@ -85,7 +85,7 @@ func TestARotatedLogIsReadOnAndATruncatedOneIsFoundOut(t *testing.T) {
 			rotate(t, s, path)
 		}
 	})
-	if unparsed := lacking(a, string(compare.ReasonUnparsed)); n < 4 || a.Coverage.Seen+unparsed != a.Coverage.Expected || len(a.Losses) > 0 {
+	if unparsed := shortOf(a, string(compare.ReasonUnparsed)); n < 4 || a.Coverage.Seen+unparsed != a.Coverage.Expected || len(a.Losses) > 0 {
 		t.Errorf("rotated: %+v, losses %+v", a.Coverage, a.Losses)
 	}
 	a = during(func() {
@@ -93,7 +93,7 @@ func TestARotatedLogIsReadOnAndATruncatedOneIsFoundOut(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if lacking(a, logfile.WhyTruncated) == 0 || a.Coverage.Unexplained != 0 || len(a.Losses) == 0 {
+	if shortOf(a, logfile.WhyTruncated) == 0 || a.Coverage.Unexplained != 0 || len(a.Losses) == 0 {
 		t.Errorf("truncated: %+v, losses %+v", a.Coverage, a.Losses)
 	}
 }
