@@ -118,7 +118,7 @@ func (l *excuses) lackedBy(s *Statement, as lack, w Window) Reason {
 		}
 	}
 	switch {
-	case l.Nature.MinDuration > 0 && s.Has.Has(FieldDuration) && min(s.Duration, as.duration, s.least()) < l.Nature.MinDuration:
+	case l.Nature.MinDuration > 0 && s.shortest(as.duration) < l.Nature.MinDuration:
 		return ReasonShort
 	case l.Nature.SkipsUnparsed && s.unparsed():
 		return ReasonUnparsed

@@ -3,6 +3,7 @@
 package compare
 
 import (
+	"math"
 	"strings"
 	"time"
 )
@@ -91,13 +92,18 @@ const errParse = 1064
 // unparsed reports whether the statement is known to have failed in the parser.
 func (s *Statement) unparsed() bool { return s.Has.Has(FieldError) && s.Error == errParse }
 
-// least is the shortest duration that an account may tell that leaves out what is short: by what such accounts
-// differ in their points, and by how finely they tell it.
-func (s *Statement) least() time.Duration {
-	if s.Shortest == 0 {
-		return s.Duration
+// shortest is how long the statement took at least by an account that leaves out what is short, as far as that is
+// known: by the account that tells of it, by what such two usually differ, and by any other account, which has other
+// points and tells it less finely.
+func (s *Statement) shortest(usually time.Duration) time.Duration {
+	least := time.Duration(math.MaxInt64)
+	if s.Has.Has(FieldDuration) {
+		least = min(s.Duration, usually)
 	}
-	return s.Shortest - s.Shortest/50 - 20*time.Microsecond
+	if s.Shortest > 0 {
+		least = min(least, s.Shortest-s.Shortest/50-20*time.Microsecond)
+	}
+	return least
 }
 
 // within reports whether a moment lies in the statement's time.
