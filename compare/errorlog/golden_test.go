@@ -4,7 +4,6 @@ package errorlog
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -17,24 +16,11 @@ import (
 
 var tokyo = time.FixedZone("", 9*3600)
 
-func readAll(t *testing.T, r *Reader) (all []Message) {
-	t.Helper()
-	for {
-		var m Message
-		if err := r.Next(&m); errors.Is(err, io.EOF) {
-			return all
-		} else if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, m)
-	}
-}
-
 func TestEveryFormTellsWhatItSays(t *testing.T) {
 	logtest.Golden(t, 5, func(t *testing.T, raw io.Reader) []byte {
 		var b bytes.Buffer
 		r := New(raw, tokyo)
-		for _, m := range readAll(t, r) {
+		for _, m := range logtest.ReadAll(t, r.Next) {
 			fmt.Fprintf(&b, "%d %s %s of %d within %v, code %q, subsystem %q, SQLSTATE %q, and %d lines: %s\n", m.Ref, m.Severity,
 				time.Unix(0, m.At).UTC().Format("2006-01-02T15:04:05.000000"), m.Connection, m.Resolution, m.Code, m.Subsystem,
 				m.SQLState, m.Lines, m.Text)
@@ -50,7 +36,7 @@ func FuzzReader(f *testing.F) {
 		raw = append(raw, " "+logtest.Literal+"\n2026-11-26  2:14:37 4 [Note] end\n"...)
 		r := New(bytes.NewReader(raw), tokyo)
 		last, lines := uint64(0), 0
-		for _, m := range readAll(t, r) {
+		for _, m := range logtest.ReadAll(t, r.Next) {
 			if m.Ref <= last {
 				t.Fatalf("line %d after line %d", m.Ref, last)
 			}

@@ -4,8 +4,6 @@ package generallog
 
 import (
 	"bytes"
-	"errors"
-	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -17,31 +15,7 @@ import (
 	"github.com/spanbridge/spanbridge/compare/logfile/logtest"
 )
 
-var kinds = map[compare.Kind]string{
-	compare.Query: "query", compare.Execute: "execute", compare.Inner: "inner", compare.Other: "other",
-}
-
 var tokyo = time.FixedZone("", 9*3600)
-
-// render writes what an account tells, one statement a line.
-func render(l *compare.Listing, damaged uint64) []byte {
-	var b bytes.Buffer
-	for i := range l.Statements {
-		s := &l.Statements[i]
-		fmt.Fprintf(&b, "%d %s of %d at %s: %q", s.Ref, kinds[s.Kind], s.Connection, at(s.Start), s.Text)
-		if s.Cut {
-			b.WriteString(", cut")
-		}
-		b.WriteByte('\n')
-	}
-	fmt.Fprintf(&b, "within %v, skips unparsed %v, damaged lines %d\n", l.Nature.Resolution, l.Nature.SkipsUnparsed, damaged)
-	for _, loss := range l.Losses {
-		fmt.Fprintf(&b, "lost %d from %s to %s: %s\n", loss.Count, at(loss.From), at(loss.To), loss.Why)
-	}
-	return b.Bytes()
-}
-
-func at(ns int64) string { return time.Unix(0, ns).UTC().Format("2006-01-02T15:04:05.000000") }
 
 func TestEveryFormTellsWhatItSays(t *testing.T) {
 	logtest.Golden(t, 4, func(t *testing.T, raw io.Reader) []byte {
@@ -50,7 +24,7 @@ func TestEveryFormTellsWhatItSays(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return render(l, r.Damaged())
+		return logtest.Render(l, r.Damaged())
 	})
 }
 
@@ -61,13 +35,7 @@ func FuzzReader(f *testing.F) {
 		r := New(bytes.NewReader(raw), tokyo)
 		lines := uint64(bytes.Count(raw, []byte{'\n'}) + 1)
 		last := uint64(0)
-		for {
-			var s compare.Statement
-			if err := r.Next(&s); errors.Is(err, io.EOF) {
-				break
-			} else if err != nil {
-				t.Fatal(err)
-			}
+		for _, s := range logtest.ReadAll(t, r.Next) {
 			if s.Ref < last || s.Ref > lines {
 				t.Fatalf("line %d after line %d of %d", s.Ref, last, lines)
 			}

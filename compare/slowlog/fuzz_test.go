@@ -24,13 +24,7 @@ func FuzzReader(f *testing.F) {
 		r := New(bytes.NewReader(raw), Options{})
 		lines := uint64(bytes.Count(raw, []byte{'\n'}) + 1)
 		last := uint64(0)
-		for {
-			var s compare.Statement
-			if err := r.Next(&s); errors.Is(err, io.EOF) {
-				break
-			} else if err != nil {
-				t.Fatal(err)
-			}
+		for _, s := range logtest.ReadAll(t, r.Next) {
 			if s.Ref <= last || s.Ref > lines {
 				t.Fatalf("line %d after line %d of %d", s.Ref, last, lines)
 			}

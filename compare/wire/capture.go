@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/gopacket/gopacket"
 	"github.com/gopacket/gopacket/layers"
@@ -20,10 +19,9 @@ type capture struct {
 	source interface {
 		ZeroCopyReadPacketData() ([]byte, gopacket.CaptureInfo, error)
 	}
-	link       layers.LinkType // of all packets, if each does not tell
-	resolution time.Duration
-	number     uint64 // of the packet read last, from 1, as Wireshark counts
-	dropped    uint64 // packets, that the one who captured says to have lost
+	link    layers.LinkType // of all packets, if each does not tell
+	number  uint64          // of the packet read last, from 1, as Wireshark counts
+	dropped uint64          // packets, that the one who captured says to have lost
 }
 
 const ngMagic = 0x0a0d0d0a
@@ -42,12 +40,11 @@ func openCapture(r io.Reader) (*capture, error) {
 	if err != nil {
 		return nil, fmt.Errorf("no capture file: %w", err)
 	}
-	c := &capture{source: source, link: source.LinkType(), resolution: time.Microsecond}
-	return c, nil
+	return &capture{source: source, link: source.LinkType()}, nil
 }
 
 func openNg(r io.Reader) (*capture, error) {
-	c := &capture{resolution: time.Microsecond}
+	c := new(capture)
 	perInterface := make(map[int]uint64)
 	source, err := pcapgo.NewNgReader(r, pcapgo.NgReaderOptions{
 		WantMixedLinkType: true, SkipUnknownVersion: true,

@@ -4,7 +4,6 @@ package wire
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -47,18 +46,10 @@ func TestCapturesAreReadAsTheyWere(t *testing.T) {
 // listing reads an account to its end.
 func listing(t testing.TB, r io.Reader, o Options) *compare.Listing {
 	t.Helper()
-	account := New(r, o)
-	l := &compare.Listing{}
-	for {
-		var s compare.Statement
-		if err := account.Next(&s); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			t.Fatal(err)
-		}
-		l.Statements = append(l.Statements, s)
+	l, err := compare.Collect(New(r, o), 1<<20)
+	if err != nil {
+		t.Fatal(err)
 	}
-	l.Nature, l.Losses = account.Nature(), account.Losses()
 	return l
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package logtest holds what the tests of the readers of logs share: the files of testdata, what is
+// Package logtest holds what the tests of accounts that read files share: the files of testdata, what is
 // read in them, and a literal that must not survive. It knows no format.
 package logtest
 
