@@ -60,6 +60,7 @@ func signedAxis(w *words, low, high int64) *axis {
 		}
 	}
 	if len(a.ticks) < 2 { // a narrow range has no such numbers
+		a.ticks = nil
 		for _, t := range linearAxis(float64(low), float64(high), 3, strconvNs).ticks {
 			if ns, err := strconv.ParseInt(t.Label, 10, 64); err == nil {
 				a.ticks = append(a.ticks, tick{At: a.at(float64(ns)), Label: w.difference(ns), Zero: ns == 0})

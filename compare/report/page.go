@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"html/template"
 	"io"
+	"strings"
 )
 
 //go:embed page
@@ -78,6 +79,7 @@ func policy(style []byte) string {
 
 func (r *Result) facts(w *words) []fact {
 	facts := []fact{
+		{w.say("head.version"), r.Server.Version},
 		{w.say("head.endpoint"), r.Server.Endpoint},
 		{w.say("head.load"), r.Load},
 		{w.say("head.started"), r.Started.Format(w.say("date"))},
@@ -89,11 +91,17 @@ func (r *Result) facts(w *words) []fact {
 	}
 	shown := facts[:0]
 	for _, f := range facts {
-		if f.Value != "" {
+		if f.Value != "" && f.Value != r.Server.Release() { // which is the title
 			shown = append(shown, f)
 		}
 	}
 	return shown
+}
+
+// Release is the version without what packages put behind it.
+func (s Server) Release() string {
+	release, _, _ := strings.Cut(s.Version, "-")
+	return release
 }
 
 // account names an account for people; one that nobody knows keeps its name.

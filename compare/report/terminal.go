@@ -128,7 +128,7 @@ func (t *table) title(name, note string) {
 }
 
 func (t *table) head() {
-	t.put(bold, inert.Cut(t.Server.Product+" "+t.Server.Version, t.width))
+	t.put(bold, inert.Cut(t.Server.Product+" "+t.Server.Release(), t.width))
 	for _, f := range []string{t.Server.Endpoint, t.Load, t.w.seconds(t.Seconds)} {
 		if f != "" && t.at+3+inert.Columns(f) <= t.width {
 			t.put(dim, " · "+f)

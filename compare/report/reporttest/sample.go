@@ -33,7 +33,7 @@ func sample() *report.Result {
 	}
 	result := report.New(report.About{
 		Tool: "spanbridge 1.0.0", Started: epoch, Duration: 10 * time.Second,
-		Server: report.Server{Product: "MariaDB", Version: "10.11.14", Endpoint: "127.0.0.1:3306"},
+		Server: report.Server{Product: "MariaDB", Version: "10.11.14-MariaDB-0+deb12u2", Endpoint: "127.0.0.1:3306"},
 		Host:   report.Host{Kernel: "6.12.48", CPU: "AMD EPYC 7763", Cores: 2},
 		Load:   "mixed", Tier: "uprobe",
 		Details: map[string]string{
