@@ -38,6 +38,8 @@ type compareConfig struct {
 	Detail    string
 	Most      int
 	Lang      string
+	WithCost  bool
+	Cost      costConfig
 }
 
 // envDSN is where a dsn with a password does not show in a list of processes.
@@ -74,20 +76,30 @@ show in a list of processes.`,
 	return cmd
 }
 
-func (c *compareConfig) flags(f *pflag.FlagSet) {
+// loadForms are the loads there are.
+const loadForms = "mixed[:statements=N,connections=N,seed=N], sysbench:NAME[:threads=N,tables=N,rows=N] or cmd:COMMAND"
+
+// serverFlags are those that say which server, and where its settings are remembered.
+func (c *compareConfig) serverFlags(f *pflag.FlagSet) {
 	f.StringVar(&c.DSN, "dsn", "", "how to connect to the server, as Go's driver is told (default: $"+envDSN+")")
 	f.StringVarP(&c.Target, "target", "t", "", "the server's process, `PID` (default: found by what the server says of itself)")
+	f.StringVar(&c.State, "state", "", "where settings are written down before they are changed, `FILE` (default: in the folder of the user's state)")
+}
+
+func (c *compareConfig) flags(f *pflag.FlagSet) {
+	c.serverFlags(f)
 	f.StringSliceVarP(&c.Accounts, "accounts", "a", nil, "ways to watch, of "+strings.Join(accountNames(), ", ")+" (default: all that can be had)")
 	f.DurationVar(&c.Duration, "duration", 30*time.Second, "how long to watch; a load may end earlier")
-	f.StringVar(&c.Load, "load", "", "make work: mixed[:statements=N,connections=N,seed=N], sysbench:NAME[:threads=N,tables=N,rows=N] or cmd:COMMAND (default: watch what there is)")
+	f.StringVar(&c.Load, "load", "", "make work: "+loadForms+" (default: watch what there is)")
 	f.StringVar(&c.Report, "report", "", "write the report into this `DIR`: report.json and report.html")
 	f.BoolVar(&c.JSON, "json", false, "print the report as JSON")
 	f.BoolVar(&c.Setup, "setup", false, "change the server's settings for the time, so that every way can be had, and put them back")
 	f.BoolVar(&c.Restore, "restore", false, "put back what a comparison with --setup has left changed, and do nothing else")
-	f.StringVar(&c.State, "state", "", "where what --setup changes is written down, `FILE` (default: in the folder of the user's state)")
 	f.Float64Var(&c.FailBelow, "fail-below", 0, "exit with code 4 if an account has less than this `PERCENT` of the statements")
 	f.StringVar(&c.Detail, "detail", "phases", "how closely the probes look: query, phases or stages")
 	f.IntVar(&c.Most, "most", 500_000, "statements that are kept of each account")
+	f.BoolVar(&c.WithCost, "cost", false, "then measure what each method costs the server under the load: its settings change for the time, and are put back")
+	c.Cost.flags(f)
 	f.StringVar(&c.Lang, "lang", "en", "language of the page: "+strings.Join(report.Languages(), " or "))
 }
 
@@ -95,16 +107,11 @@ func (c *compareConfig) flags(f *pflag.FlagSet) {
 func (c *compareConfig) validate() error {
 	var errs []error
 	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	c.DSN = cmp.Or(c.DSN, os.Getenv(envDSN))
-	if c.DSN == "" {
-		fault("--dsn: say how to connect to the server, such as user:password@tcp(127.0.0.1:3306)/database, here or in %s", envDSN)
-	} else if _, err := mysql.ParseDSN(c.DSN); err != nil {
-		fault("--dsn: %v", err) // the driver's messages do not show it
-	} else if c.Load != "" {
-		if l, err := load.Parse(c.Load, c.DSN); err != nil {
-			errs = append(errs, err)
-		} else {
-			errs = append(errs, l.Close())
+	errs = append(errs, c.validateServer())
+	if c.WithCost {
+		errs = append(errs, c.Cost.validate())
+		if c.Load == "" {
+			fault("--cost: slices can only be compared of a load: say which one with --load")
 		}
 	}
 	for _, name := range c.Accounts {
@@ -129,6 +136,25 @@ func (c *compareConfig) validate() error {
 	}
 	if !slices.Contains(report.Languages(), c.Lang) {
 		fault("--lang: unknown language %q: want %s", c.Lang, strings.Join(report.Languages(), " or "))
+	}
+	return errors.Join(errs...)
+}
+
+// validateServer reports faults of how to find the server, and of the load.
+func (c *compareConfig) validateServer() error {
+	var errs []error
+	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	c.DSN = cmp.Or(c.DSN, os.Getenv(envDSN))
+	if c.DSN == "" {
+		fault("--dsn: say how to connect to the server, such as user:password@tcp(127.0.0.1:3306)/database, here or in %s", envDSN)
+	} else if _, err := mysql.ParseDSN(c.DSN); err != nil {
+		fault("--dsn: %v", err) // the driver's messages do not show it
+	} else if c.Load != "" {
+		if l, err := load.Parse(c.Load, c.DSN); err != nil {
+			errs = append(errs, err)
+		} else {
+			errs = append(errs, l.Close())
+		}
 	}
 	return errors.Join(errs...)
 }

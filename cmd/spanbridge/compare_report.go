@@ -41,6 +41,7 @@ func (c *comparison) result(j *judged, messages []errorlog.Message) *report.Resu
 	for _, m := range told(messages, j.listings[0]) {
 		r.AddMessage(m)
 	}
+	r.Cost = c.costs
 	return r
 }
 

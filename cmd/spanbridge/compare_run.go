@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spanbridge/spanbridge/compare"
+	"github.com/spanbridge/spanbridge/compare/cost"
 	"github.com/spanbridge/spanbridge/compare/errorlog"
 	"github.com/spanbridge/spanbridge/compare/load"
 	"github.com/spanbridge/spanbridge/compare/server"
@@ -32,6 +33,7 @@ type comparison struct {
 	errors   *errorLog
 	errorsIn string            // where they are
 	changes  *settings.Session // nil: nothing is changed
+	costs    *cost.Result      // nil: not measured
 
 	began, ended time.Time
 }
@@ -70,7 +72,13 @@ func runComparison(ctx context.Context, config *compareConfig) (err error) {
 	if err := c.enough(); err != nil {
 		return err
 	}
-	return c.report(c.judge(), messages)
+	judged := c.judge()
+	if c.config.WithCost && ctx.Err() == nil {
+		if c.costs, err = c.cost(ctx); err != nil {
+			logf("the cost of methods: %v", err) // what was compared is reported all the same
+		}
+	}
+	return errors.Join(c.report(judged, messages), err)
 }
 
 // open connects to the server and asks what it is.

@@ -23,7 +23,7 @@ With --save the figures are kept, with the environment that they depend on. With
 --baseline they are held to those that were kept, and the exit code is 4 if one is
 worse: if its whole interval lies beyond that of the baseline, by more than the
 threshold. Intervals that overlap decide nothing.`
-	cmd.AddCommand(microCommand(), judgeCommand())
+	cmd.AddCommand(microCommand(), macroCommand(), judgeCommand())
 	return cmd
 }
 

@@ -45,14 +45,25 @@ func (p experimentPage) figures(t io.Writer, figures []experiment.Figure) {
 
 func (p experimentPage) cost(t io.Writer, r *cost.Result) {
 	fmt.Fprintf(p.to, "%s, %s, %d slices of %v for each method; ratios to nothing, with intervals of 95 %%\n", r.Server, r.Load, r.Slices, r.Slice)
-	fmt.Fprintf(t, "\nmethod\tserver CPU\tratio\tthroughput\tp50\tp99\tbytes\toutside\n")
+	fmt.Fprintf(t, "\nmethod\tCPU µs\tCPU ratio\tthroughput\tp50\tp99\tbytes\toutside µs\tsaw\n")
+	var missing []cost.Method
 	for _, m := range r.Methods {
 		if m.Missing != "" {
-			fmt.Fprintf(t, "%s\tmissing: %s\t\t\t\t\t\t\n", m.Name, m.Missing)
+			missing = append(missing, m)
 			continue
 		}
-		fmt.Fprintf(t, "%s\t%.1f µs\t%s\t%s\t%s\t%s\t%.0f\t%.1f µs\n", m.Name, m.CPUMicros,
-			ratioText(m.CPU), ratioText(m.Throughput), ratioText(m.P50), ratioText(m.P99), m.BytesPerStatement, m.OutsideMicros)
+		saw := "-"
+		if m.Saw != nil {
+			saw = fmt.Sprintf("%.0f %%", 100**m.Saw)
+		}
+		fmt.Fprintf(t, "%s\t%.1f\t%s\t%s\t%s\t%s\t%.0f\t%.1f\t%s\n", m.Name, m.CPUMicros,
+			ratioText(m.CPU), ratioText(m.Throughput), ratioText(m.P50), ratioText(m.P99), m.BytesPerStatement, m.OutsideMicros, saw)
+	}
+	for i, m := range missing {
+		if i == 0 {
+			fmt.Fprintln(t)
+		}
+		fmt.Fprintf(t, "%s\tmissing: %s\n", m.Name, m.Missing)
 	}
 }
 

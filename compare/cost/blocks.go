@@ -88,7 +88,11 @@ func (b *blocks) measure(ctx context.Context, m method) (err error) {
 	if err != nil {
 		return err
 	}
-	b.samples[m.name()] = append(b.samples[m.name()], s.sample())
+	sample := s.sample()
+	if n, ok := m.saw(); ok {
+		sample.Saw = &n
+	}
+	b.samples[m.name()] = append(b.samples[m.name()], sample)
 	return nil
 }
 

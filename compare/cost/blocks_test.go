@@ -91,12 +91,8 @@ func newMachine(t *testing.T, costs map[string]float64) (*machine, *blocks) {
 	for name := range costs {
 		all = append(all, &fakeMethod{described: described{called: name}, machine: m, pid: outsidePID})
 	}
-	chosen, err := choose(all, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
 	return m, &blocks{
-		methods: chosen, load: m, meter: m, pid: serverPID, rounds: 20, slice: time.Second,
+		methods: choose(all, nil), load: m, meter: m, pid: serverPID, rounds: 20, slice: time.Second,
 		random: rand.New(rand.NewPCG(3, 4)), progress: func(Progress) {},
 	}
 }
@@ -215,12 +211,14 @@ func (lazy) Run(context.Context, time.Duration) (load.Stats, error) {
 
 func TestMethodsAreChosenByName(t *testing.T) {
 	all := []method{&idle{described{called: "a"}}, &idle{described{called: "b"}}}
-	chosen, err := choose(all, []string{"b", Nothing})
-	if err != nil || len(chosen) != 3 || chosen[0].name() != Nothing || chosen[1].name() != Control || chosen[2].name() != "b" {
-		t.Errorf("%v, %v", chosen, err)
+	if got := choose(all, []string{"b"}); len(got) != 3 || got[0].name() != Nothing || got[1].name() != Control || got[2].name() != "b" {
+		t.Errorf("%v", got)
 	}
-	if _, err := choose(all, []string{"c"}); err == nil || !strings.Contains(err.Error(), "uprobe") {
-		t.Errorf("error %v does not say which there are", err)
+	if err := CheckNames([]string{"slowlog", "nonsense"}); err == nil || !strings.Contains(err.Error(), `"nonsense": want some of usdt, uprobe`) {
+		t.Errorf("error %v", err)
+	}
+	if err := CheckNames(Names()); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -16,14 +18,13 @@ import (
 // watcher is a method that is a program of its own, outside of the server.
 type watcher struct {
 	described
-	// command makes the program; ready is closed for reading when it has begun.
-	command func() (*exec.Cmd, error)
-	// ready waits until it watches, reading what it writes to its third descriptor or to its
-	// standard output.
+	command func() (*exec.Cmd, error) // makes the program
+	// ready waits until it watches, reading what it writes to descriptor 3 or to its standard output.
 	ready   func(from *os.File) error
 	onFD3   bool
 	running *exec.Cmd
 	said    bytes.Buffer
+	counts  *regexp.Regexp // finds in what it said how many statements it saw, or nil
 }
 
 const (
@@ -120,6 +121,18 @@ func (w *watcher) off(context.Context) error {
 		return nil // what it has said of its end does not concern the measurement
 	}
 	return err
+}
+
+func (w *watcher) saw() (uint64, bool) {
+	if w.counts == nil {
+		return 0, false
+	}
+	m := w.counts.FindSubmatch(w.said.Bytes())
+	if m == nil {
+		return 0, true // it has nothing to tell of
+	}
+	n, err := strconv.ParseUint(string(m[1]), 10, 64)
+	return n, err == nil
 }
 
 func lastLine(text []byte) []byte {

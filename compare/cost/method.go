@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 )
 
 // method is one way to watch the server, which can be switched on and off.
@@ -20,6 +22,9 @@ type method interface {
 	off(context.Context) error
 	// outside is the process that watches from outside of the server, 0 if there is none.
 	outside() int
+	// saw is how many statements the method saw while it was on the last time, and false if it
+	// does not say so.
+	saw() (uint64, bool)
 }
 
 // described is what methods have in common.
@@ -29,6 +34,8 @@ func (d *described) name() string    { return d.called }
 func (d *described) detail() string  { return d.does }
 func (d *described) missing() string { return d.lacks }
 func (d *described) outside() int    { return 0 }
+
+func (d *described) saw() (uint64, bool) { return 0, false }
 
 // idle is nothing, or nothing once more.
 type idle struct{ described }
@@ -70,29 +77,27 @@ func (s *switched) off(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// CheckNames is an error that names those that are no method.
+func CheckNames(names []string) error {
+	var errs []error
+	for _, n := range names {
+		if !slices.Contains(Names(), n) {
+			errs = append(errs, fmt.Errorf("unknown method %q: want some of %s", n, strings.Join(Names(), ", ")))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // choose takes the methods that were asked for, or all, behind those that are always there.
-func choose(all []method, names []string) ([]method, error) {
+func choose(all []method, names []string) []method {
 	chosen := []method{
 		&idle{described{called: Nothing, does: "every method off that can be switched off at run time"}},
 		&idle{described{called: Control, does: "nothing once more: the noise of the measurement"}},
 	}
-	if len(names) == 0 {
-		return append(chosen, all...), nil
-	}
-	known := make(map[string]method)
 	for _, m := range all {
-		known[m.name()] = m
-	}
-	var errs []error
-	for _, n := range names {
-		switch m := known[n]; {
-		case n == Nothing || n == Control:
-		case m == nil:
-			errs = append(errs, fmt.Errorf("unknown method %q: want some of %v", n, Names()))
-		default:
+		if len(names) == 0 || slices.Contains(names, m.name()) {
 			chosen = append(chosen, m)
-			delete(known, n)
 		}
 	}
-	return chosen, errors.Join(errs...)
+	return chosen
 }

@@ -10,9 +10,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 )
+
+// pairedQueries is in the ledger that spanbridge prints at its end.
+var pairedQueries = regexp.MustCompile(`ledger: query: starts=\d+ paired=(\d+)`)
 
 // usdt has spanbridge watch by probes that were compiled into the server or its plugin.
 func (h *host) usdt() method {
@@ -27,7 +31,7 @@ func (h *host) uprobe() method {
 // spanbridge is the program as a user runs it, with its spans exported to a receiver that throws
 // them away.
 func (h *host) spanbridge(name, detail string, tiers ...string) method {
-	w := &watcher{described: described{called: name, does: detail + ", its spans over OTLP"}, onFD3: true, ready: saysReady}
+	w := &watcher{described: described{called: name, does: detail + ", its spans over OTLP"}, onFD3: true, ready: saysReady, counts: pairedQueries}
 	w.lacks = h.elsewhere()
 	args := []string{"run", "--target", strconv.Itoa(h.Server.PID), "--export", "otlp", "--ready-fd", "3"}
 	for _, t := range tiers {

@@ -53,6 +53,9 @@ type Method struct {
 	Latency99     time.Duration `json:"latency_p99"`
 	// BytesPerStatement are bytes that the server wrote to files.
 	BytesPerStatement float64 `json:"bytes_per_statement"`
+	// Saw is the share of the load's statements that the method saw, nil where it does not say so: what
+	// sees nothing costs little.
+	Saw *float64 `json:"saw,omitempty"`
 
 	// Samples are the slices themselves, in their order.
 	Samples []Sample `json:"samples,omitempty"`
@@ -68,4 +71,5 @@ type Sample struct {
 	P50               time.Duration `json:"p50"`
 	P99               time.Duration `json:"p99"`
 	BytesPerStatement float64       `json:"bytes_per_statement"`
+	Saw               *uint64       `json:"saw,omitempty"` // statements
 }

@@ -57,10 +57,11 @@ func (o *Options) setDefaults() error {
 	if o.Rounds < interval.Least {
 		return fmt.Errorf("%d rounds give no interval: want at least %d", o.Rounds, interval.Least)
 	}
-	return nil
+	return CheckNames(o.Methods)
 }
 
-// Run measures. It changes settings of the server, and puts them back before it returns.
+// Run measures. It changes settings of the server, and puts them back before it returns. If
+// somebody else has changed one meanwhile, the result comes with a [settings.LeftError].
 func Run(ctx context.Context, o Options) (_ *Result, err error) {
 	if err := o.setDefaults(); err != nil {
 		return nil, err
@@ -79,12 +80,8 @@ func Run(ctx context.Context, o Options) (_ *Result, err error) {
 	if err != nil {
 		return nil, err
 	}
-	chosen, err := choose(all, o.Methods)
-	if err != nil {
-		return nil, err
-	}
 	b := &blocks{
-		methods: chosen, load: o.Load, meter: proc{}, pid: o.Server.PID, rounds: o.Rounds, slice: o.Slice,
+		methods: choose(all, o.Methods), load: o.Load, meter: proc{}, pid: o.Server.PID, rounds: o.Rounds, slice: o.Slice,
 		random: mathrand.New(mathrand.NewChaCha8(seed())), progress: o.Progress,
 	}
 	if err := b.run(ctx); err != nil {

@@ -30,6 +30,10 @@ func (b *blocks) summary(m method) Method {
 	sum.CPUMicros, sum.OutsideMicros = median(cpuMicros), median(outsideMicros)
 	sum.PerSecond, sum.BytesPerStatement = median(perSecond), median(bytesPer)
 	sum.Latency50, sum.Latency99 = time.Duration(median(p50)), time.Duration(median(p99))
+	if len(own) > 0 && own[0].Saw != nil {
+		share := median(func(s *Sample) float64 { return float64(*s.Saw) / float64(s.Statements) })
+		sum.Saw = &share
+	}
 	if m.name() == Nothing {
 		return sum
 	}

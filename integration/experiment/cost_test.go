@@ -288,6 +288,10 @@ func (w *watched) want(r *cost.Result, on map[string][]string) {
 		if m.Name != cost.Nothing && (m.CPU.Low <= 0 || m.CPU.Low > m.CPU.Value || m.CPU.Value > m.CPU.High || m.CPU.Value < 0.5 || m.CPU.Value > 20) {
 			w.t.Errorf("%s: CPU %+v", m.Name, m.CPU)
 		}
+		probes := m.Name == "usdt" || m.Name == "uprobe"
+		if probes && (m.Saw == nil || *m.Saw < 0.999 || *m.Saw > 1.5) || !probes && m.Saw != nil { // what else a new connection asks counts too
+			w.t.Errorf("%s saw %v of the statements", m.Name, m.Saw)
+		}
 		if outside := slices.Contains([]string{"usdt", "uprobe", "bpftrace"}, m.Name); outside != (m.OutsideMicros > 0) {
 			w.t.Errorf("%s: %v µs outside of the server", m.Name, m.OutsideMicros)
 		}
