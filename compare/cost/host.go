@@ -77,6 +77,7 @@ func (h *host) quiet() []setting {
 	}
 	if h.Server.On("performance_schema") {
 		all = append(all, setting{kind: settings.Consumer, name: "%", off: "NO"})
+		all = append(all, waits()...)
 	}
 	return all
 }

@@ -15,8 +15,8 @@ import (
 	"strings"
 )
 
-// pairedQueries is in the ledger that spanbridge prints at its end.
-var pairedQueries = regexp.MustCompile(`ledger: query: starts=\d+ paired=(\d+)`)
+// pairedQueries is in the ledger that spanbridge prints at its end, by PROFILE/OPERATION/TIER.
+var pairedQueries = regexp.MustCompile(`ledger: \S+/query/\S+: starts=\d+ paired=(\d+)`)
 
 // usdt has spanbridge watch by probes that were compiled into the server or its plugin.
 func (h *host) usdt() method {

@@ -46,13 +46,22 @@ func (h *host) perfschemaDefault() method {
 }
 
 func (h *host) perfschemaHistory() method {
-	return h.perfschema("perfschema-history_long", "these and "+historyConsumer, consumer(historyConsumer))
+	return h.perfschema("perfschema-history_long", "those by default, and "+historyConsumer, consumer(historyConsumer))
 }
 
 func (h *host) perfschemaWaits() method {
-	return h.perfschema("perfschema-waits", "these, and every instrument of waits, timed, with events_waits_current",
-		consumer("events_waits_current"),
-		setting{settings.Instrument, "wait/%", "YES", "NO"}, setting{settings.Timing, "wait/%", "YES", "NO"})
+	return h.perfschema("perfschema-waits", "those by default, and the instruments of mutexes and latches ("+synchronisation+"), timed, with events_waits_current",
+		append([]setting{consumer("events_waits_current")}, waits()...)...)
+}
+
+// synchronisation are the instruments of what is hit most often. They are off in MySQL and MariaDB, while those
+// of files and tables are on in MySQL.
+const synchronisation = "wait/synch/%"
+
+func waits() []setting {
+	return []setting{
+		{settings.Instrument, synchronisation, "YES", "NO"}, {settings.Timing, synchronisation, "YES", "NO"},
+	}
 }
 
 func consumer(name string) setting { return setting{settings.Consumer, name, "YES", "NO"} }
