@@ -55,8 +55,7 @@ static __always_inline bool open_frame(struct hit *hit, const struct op_config *
 	hit->frame = push(hit->thread, hit->spec->op, config);
 	if (!hit->frame)
 		return false;
-	if (!hit->thread->tgid)
-		hit->thread->tgid = hit->spec->flags & SPEC_FORKS ? server_tgid() : task->tgid;
+	enter_server(hit->thread, hit->spec);
 	level = level_of(hit->frame);
 	hit->key = key_at(hit->thread, level);
 	if (config->is_inline)
@@ -254,6 +253,8 @@ static __always_inline int start_in(struct hit *hit, const struct op_config *con
 
 	if (!given(hit->spec, &hit->thread->regs))
 		return 0;
+	if (config->apart)
+		return begin_apart(hit);
 	if (hit->spec->flags & SPEC_ANNOUNCES)
 		return on_announcement(hit, config, task);
 	if (hit->spec->flags & SPEC_TENTATIVE)

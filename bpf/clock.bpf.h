@@ -193,6 +193,15 @@ __noinline __u64 begin_clock(struct clock *clock, __u32 level, __u64 real_start_
 	return now_ns;
 }
 
+/* An operation of that level begins that has no times: none of the waits are its own. */
+static __always_inline void begin_waits(struct clock *clock, __u32 level)
+{
+	if (level >= MAX_LEVELS)
+		return;
+	opaque(level);
+	clock->begin[level & (MAX_LEVELS - 1)].waits = clock->waits;
+}
+
 /* Those of an operation that has ended have gone with its record. */
 static __always_inline void forget_waits(struct clock *clock, __u32 level)
 {

@@ -160,6 +160,27 @@ static __always_inline struct event *event_of(__u32 seq, struct event *event)
 	return event;
 }
 
+/* Whether a span tells of it, or only the metrics. */
+static __always_inline bool is_told(const struct op_config *config, const struct frame *frame)
+{
+	return !config->only || frame->values[(config->only - 1) & (MAX_VALUES - 1)];
+}
+
+/* Whether there is a record to tell of an operation apart that is open. */
+static __always_inline bool apart_is_told(const struct thread *thread)
+{
+	__u32 op = thread->apart.op;
+	const struct op_config *config = bpf_map_lookup_elem(&ops, &op);
+
+	return thread->apart.start_ns && config && is_told(config, &thread->apart);
+}
+
+/* The operation apart in which another one ends. */
+static __always_inline __u32 apart_of(const struct thread *thread)
+{
+	return apart_is_told(thread) ? thread->apart.seq : 0;
+}
+
 static __always_inline void emit(struct hit *hit, __u64 end_ns, __u16 flags)
 {
 	struct thread *thread = hit->thread;
@@ -170,6 +191,7 @@ static __always_inline void emit(struct hit *hit, __u64 end_ns, __u16 flags)
 		thread->bare.tgid = thread->tgid;
 		fill(&thread->bare, hit->frame, end_ns, flags | EVENT_NO_TEXT);
 		thread->bare.times = thread->clock.spent;
+		thread->bare.apart_seq = apart_of(thread);
 		submit(&thread->bare, 0);
 		return;
 	}
@@ -178,6 +200,7 @@ static __always_inline void emit(struct hit *hit, __u64 end_ns, __u16 flags)
 	fill(event, hit->frame, end_ns, flags);
 	event->tgid = thread->tgid;
 	event->times = thread->clock.spent;
+	event->apart_seq = apart_of(thread);
 	append_entries(thread, hit->frame, event);
 	append_waits(&thread->clock, hit->frame, event);
 	append_details(event, details_of(thread));

@@ -11,7 +11,7 @@ static __always_inline void finish(struct hit *hit, const struct op_config *conf
 	__u32 op = hit->spec->op;
 	__u64 duration_ns = end_ns - frame->start_ns;
 	enum counter left_out = 0;
-	bool timed;
+	bool has_clock = !config->is_inline && !config->apart, timed;
 
 	if ((__s64)duration_ns < 0)
 		duration_ns = 0;
@@ -19,9 +19,10 @@ static __always_inline void finish(struct hit *hit, const struct op_config *conf
 	key->failed = frame->failed;
 	key->status = frame->status;
 	key->tgid = hit->thread->tgid;
-	timed = !config->is_inline && spend(&hit->thread->clock, frame->level);
+	key->by = config->apart && config->by_value[0] ? *value_at(frame, config->by_value[0] - 1) : 0;
+	timed = has_clock && spend(&hit->thread->clock, frame->level);
 	observe(key, duration_ns, timed ? &hit->thread->clock.spent : 0);
-	if (attribution && !config->is_inline && !timed)
+	if (attribution && has_clock && !timed)
 		count(op, COUNT_UNTIMED);
 	if (config->is_inline && duration_ns < config->min_ns) {
 		count(op, COUNT_FILTERED);
@@ -48,7 +49,8 @@ static __always_inline void finish(struct hit *hit, const struct op_config *conf
 			keep_detail(hit->thread, finished.start_ns, finished.value, joined);
 		return;
 	}
-	if (!frame->failed && duration_ns < config->min_ns)
+	end_within(hit->thread, frame, end_ns);
+	if (!is_told(config, frame) || (!frame->failed && duration_ns < config->min_ns))
 		left_out = COUNT_FILTERED;
 	else if (!frame->failed && !chosen(config))
 		left_out = COUNT_SAMPLED;
@@ -69,6 +71,16 @@ static __always_inline int on_note(struct hit *hit)
 	capture(hit, 0, hit->spec->captures, WITH_TEXT);
 	if (hit->spec->flags & SPEC_LAST_NOTE)
 		hit->frame->noted = 1;
+	return 0;
+}
+
+/* A hit that captures into the operation apart. */
+static __always_inline int note_apart(struct hit *hit)
+{
+	hit->frame = &hit->thread->apart;
+	hit->level = hit->thread->level;
+	if (hit->frame->start_ns && hit->frame->op == hit->spec->op)
+		on_note(hit);
 	return 0;
 }
 
@@ -132,6 +144,10 @@ static __always_inline int done_in(struct hit *hit, const struct op_config *conf
 	if (!given(hit->spec, &hit->thread->regs) ||
 	    !guard(hit->spec, &hit->thread->regs, &hit->thread->guard))
 		return 0;
+	if (config->apart && hit->spec->flags & SPEC_NOTE)
+		return note_apart(hit);
+	if (config->apart)
+		raise_apart(hit->thread, hit->spec->op, hit->now_ns);
 	if (config->sequence)
 		return on_step(hit, config, task, false);
 	if (hit->spec->flags & SPEC_NOTE || !ends_overflow(hit->thread, hit->spec->op))
@@ -179,7 +195,7 @@ static __always_inline int on_done(struct pt_regs *ctx)
 	}
 	if (!hit.thread)
 		return on_stray(0, spec, -1);
-	if (attribution && !config->is_inline)
+	if (attribution && !config->is_inline && !config->apart)
 		read_clock(&hit.thread->clock, &hit.thread->clock.end, end_ns);
 	begin_hit(hit.thread, ctx);
 	set_busy(hit.thread, 1);

@@ -149,12 +149,6 @@ static __always_inline __u32 frame_of_walk(const struct open_walk *w, __u32 i)
 	return n;
 }
 
-/* Whether a record of its own tells of a frame. */
-static __always_inline bool has_record(const struct frame *frame)
-{
-	return !frame->is_inline && (!frame->tentative || frame->tentative == RUNNING);
-}
-
 /* What only its end would have told to be one has begun all the same, if its thread ends in it. */
 static __always_inline void count_abandoned(const struct frame *frame)
 {
@@ -206,17 +200,44 @@ static long send_unfinished(__u32 i, struct open_walk *w)
 	return 0;
 }
 
+/* Makes a record what is known of the operation apart; what only its end reads is not. */
+static __always_inline void tell_apart(const struct thread *thread, struct event *event, __u64 now_ns,
+				       __u16 flags)
+{
+	begin_event(event, &thread->apart);
+	fill(event, &thread->apart, now_ns, EVENT_UNFINISHED | flags);
+	event->tgid = thread->tgid;
+	enter_within(event, thread, now_ns);
+}
+
+static __always_inline void abandon_apart(struct thread *thread, bool tell, __u64 now_ns)
+{
+	if (!thread->apart.start_ns)
+		return;
+	if (tell && apart_is_told(thread)) {
+		tell_apart(thread, &thread->bare, now_ns, EVENT_FAILED);
+		if (!send(&thread->bare, sizeof(thread->bare)))
+			count(thread->apart.op, COUNT_UNFINISHED);
+	}
+	count(thread->apart.op, COUNT_ABANDONED);
+	thread->apart.start_ns = 0;
+}
+
 /* Forgets all open operations: the thread, or the program that it ran, has ended. */
 __noinline int abandon(struct thread *thread)
 {
 	struct open_walk w = {.thread = thread};
 
+	bool tell;
+
 	if (!thread)
 		return 0;
 	w.now_ns = bpf_ktime_get_ns();
 	w.depth = thread->depth;
-	if (w.depth && !__sync_lock_test_and_set(&thread->taken, 1))
+	tell = (w.depth || thread->apart.start_ns) && !__sync_lock_test_and_set(&thread->taken, 1);
+	if (tell && w.depth)
 		bpf_loop(MAX_DEPTH, send_unfinished, &w, 0);
+	abandon_apart(thread, tell, w.now_ns);
 	for (int i = 0; i < MAX_DEPTH; i++) {
 		if (i >= thread->depth)
 			break;
@@ -262,6 +283,8 @@ static __always_inline void count_of_thread(const struct thread *thread)
 	for (int i = 0; i < MAX_LEVELS; i++)
 		if (thread->running[i].active)
 			count_one(thread->running[i].op);
+	if (thread->apart.start_ns)
+		count_one(thread->apart.op);
 	for (int i = 0; i < MAX_DEPTH; i++) {
 		if (i >= thread->depth)
 			break;
@@ -334,6 +357,25 @@ static long write_unfinished(__u32 i, struct open_walk *w)
 	return 0;
 }
 
+/* Writes what is known of the operation apart that a thread has open. */
+static __always_inline void write_apart(struct open_walk *w)
+{
+	struct thread *thread = w->thread;
+	struct event *event;
+	__u32 zero = 0;
+
+	event = bpf_map_lookup_elem(&unfinished, &zero);
+	if (!event || !apart_is_told(thread))
+		return;
+	tell_apart(thread, event, w->now_ns, 0);
+	if (!thread->apart.start_ns || thread->apart.seq != event->seq || thread->apart.start_ns != event->start_ns)
+		return;
+	event->tid = w->task->pid;
+	event->now = thread->depth ? now_of(&thread->clock) : 0;
+	if (bpf_seq_write(w->seq, event, sizeof(*event)))
+		w->failed = 1;
+}
+
 SEC("iter/task") int count_open(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
@@ -355,13 +397,14 @@ SEC("iter/task") int read_open(struct bpf_iter__task *ctx)
 	if (!w.task)
 		return 0;
 	w.thread = bpf_task_storage_get(&threads, w.task, 0, 0);
-	if (!w.thread || !w.thread->depth)
+	if (!w.thread || (!w.thread->depth && !w.thread->apart.start_ns))
 		return 0;
 	w.depth = w.thread->depth;
 	w.now_ns = bpf_ktime_get_ns();
 	if (taking && __sync_lock_test_and_set(&w.thread->taken, 1))
 		return 0;
 	bpf_loop(MAX_DEPTH, write_unfinished, &w, 0);
+	write_apart(&w);
 	/* What found no room is read again (bpf_seq_read). */
 	if (w.failed)
 		w.thread->taken = 0;

@@ -191,7 +191,9 @@ struct op_config {
 	__u8 error, by_string;
 	__u8 by_value[BY_VALUES];
 	__u8 thread_name; /* the string that the thread's name is, by slot plus 1, or 0 */
-	__u8 unused[6];
+	__u8 apart; /* it nests in no others, and no others in it */
+	__u8 only;  /* such a one sends a record only if this is not 0: a slot plus 1, or 0 */
+	__u8 unused[4];
 	/* Inline: what the thread waits for inside of it, by its value: enum time_class plus 1, or 0. */
 	__u8 told[MAX_TOLD];
 };
@@ -264,6 +266,7 @@ struct event {
 	__u8 command, before; /* guard values of this start and the one before, or 255 */
 	__u8 details;
 	__u8 now; /* of an open one: what its thread is at, enum time_class plus 1; 0: unknown */
+	/* Inner operations without an entry, by class; of what is apart, the first: what was done meanwhile. */
 	__u32 rest_count[MAX_CLASSES];
 	__u64 rest_ns[MAX_CLASSES];
 	__u64 values[MAX_VALUES];
@@ -271,7 +274,7 @@ struct event {
 	struct times times;
 	__u16 waits;   /* entries behind the others: waits, of which op is the class */
 	__u16 unlisted; /* waits that found no room */
-	__u32 pad2;
+	__u32 apart_seq; /* of the operation apart that is open meanwhile and has a record, or 0 */
 	/* followed by data */
 };
 
@@ -306,7 +309,8 @@ struct op_counters {
 
 struct histogram_key {
 	__u16 op, failed;
-	__u32 tgid, status, pad;
+	__u32 tgid, status;
+	__u32 by; /* of what is apart: the value of by_value */
 	__u64 namespace[NAMESPACE_SIZE / 8]; /* text, ended by NULs */
 };
 

@@ -38,4 +38,12 @@ __noinline __u32 server_tgid(void)
 	return BPF_CORE_READ(task, tgid);
 }
 
+/* Enters for which server the current thread works, once. */
+static __always_inline void enter_server(struct thread *thread, const struct spec *spec)
+{
+	if (!thread->tgid)
+		thread->tgid = spec->flags & SPEC_FORKS ? server_tgid()
+							: bpf_get_current_pid_tgid() >> 32;
+}
+
 #endif

@@ -87,6 +87,7 @@ static __always_inline bool guard(const struct spec *spec, struct regs *regs, __
 }
 
 #include "sequence.bpf.h"
+#include "apart.bpf.h"
 #include "begin.bpf.h"
 #include "end.bpf.h"
 #include "syscalls.bpf.h"

@@ -138,7 +138,7 @@ type ProgramsEvent struct {
 	Times    ProgramsTimes
 	Waits    uint16
 	Unlisted uint16
-	Pad2     uint32
+	ApartSeq uint32
 }
 
 type ProgramsHistogram struct {
@@ -155,7 +155,7 @@ type ProgramsHistogramKey struct {
 	Failed    uint16
 	Tgid      uint32
 	Status    uint32
-	Pad       uint32
+	By        uint32
 	Namespace [8]uint64
 }
 
@@ -185,7 +185,9 @@ type ProgramsOpConfig struct {
 	ByString     uint8
 	ByValue      [2]uint8
 	ThreadName   uint8
-	Unused       [6]uint8
+	Apart        uint8
+	Only         uint8
+	Unused       [4]uint8
 	Told         [16]uint8
 }
 
@@ -267,6 +269,40 @@ type ProgramsThread struct {
 		}
 		_      [4]byte
 		Values [16]uint64
+	}
+	Apart struct {
+		_            structs.HostLayout
+		StartNs      uint64
+		Seq          uint32
+		ParentSeq    uint32
+		Op           uint16
+		IsInline     uint8
+		Level        uint8
+		Owner        uint8
+		Entries      uint8
+		Family       uint8
+		Shields      uint8
+		Tentative    uint8
+		Noted        uint8
+		Failed       uint8
+		Told         uint8
+		Status       uint32
+		Command      uint8
+		Before       uint8
+		StartUsed    uint16
+		StartStrings [6]struct {
+			_      structs.HostLayout
+			Offset uint16
+			Length uint16
+		}
+		_      [4]byte
+		Values [16]uint64
+	}
+	Within struct {
+		_     structs.HostLayout
+		Ns    uint64
+		Count uint32
+		Pad   uint32
 	}
 	Entry       [64]ProgramsEntry
 	Bare        ProgramsEvent

@@ -14,6 +14,12 @@ struct running {
 	__u16 op, active, class, pad;
 };
 
+/* What the outermost operations of a thread were meanwhile. */
+struct within {
+	__u64 ns;
+	__u32 count, pad;
+};
+
 struct thread {
 	__u32 depth;
 	__u32 tgid; /* of the server that the thread works for, or 0 */
@@ -34,6 +40,8 @@ struct thread {
 	/* For each level, with its namespace; those beyond share the last one. */
 	struct histogram_key key[MAX_LEVELS];
 	struct frame frames[MAX_DEPTH];
+	struct frame apart; /* open while its start_ns is not 0: see bpf/apart.bpf.h */
+	struct within within;
 	struct entry entry[MAX_ENTRIES];
 	struct event bare; /* the record of an operation without a buffer */
 	/*
@@ -131,6 +139,12 @@ static __always_inline struct frame *frame_at(struct thread *thread, __u32 n)
 {
 	opaque(n);
 	return &thread->frames[n & (MAX_DEPTH - 1)];
+}
+
+/* Whether a record of its own tells of a frame. */
+static __always_inline bool has_record(const struct frame *frame)
+{
+	return !frame->is_inline && (!frame->tentative || frame->tentative == RUNNING);
 }
 
 /* Takes the innermost frame from the stack. */

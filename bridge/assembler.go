@@ -114,6 +114,10 @@ func (a *Assembler) Add(r *Record) {
 		a.addKernel(r, op)
 		return
 	}
+	if op.Apart {
+		a.addApart(r, op)
+		return
+	}
 	instance := a.dir.Instance(r.TGID)
 	t := a.listen(r, op, instance)
 	if r.Flags&FlagUnchosen != 0 {
@@ -130,7 +134,9 @@ func (a *Assembler) Add(r *Record) {
 		st.set, st.setting = a.note(r, op, &t)
 		v := a.judge(r, op, &t, &st)
 		a.rememberPrepare(r, op, &t, &st)
-		if !a.adopt(&span, r, &v) {
+		sampled := a.adopt(&span, r, &v)
+		a.rememberApart(r, &t, &span, sampled)
+		if !sampled {
 			a.counts.Unsampled++
 			a.discard(r)
 			return
@@ -219,7 +225,9 @@ func (a *Assembler) describe(span *Span, r *Record, op *Operation, instance *Ins
 	a.attrs = append(a.attrs, instance.MetricAttrs...)
 	a.attrs = append(a.attrs, Int(keyThread, int64(r.TID)), String(keyTier, op.Tier))
 	a.describeTimes(r)
-	if omitted := sum(r.RestCount[:]) + int64(r.Unlisted); omitted > 0 {
+	if op.Apart {
+		a.describeApart(r)
+	} else if omitted := sum(r.RestCount[:]) + int64(r.Unlisted); omitted > 0 {
 		a.attrs = append(a.attrs, Int(keyRest, omitted))
 	}
 }

@@ -19,6 +19,7 @@ type connection struct {
 	session    sqltext.Carrier // the context in the variable @traceparent
 	hasSession bool
 	prepare    prepare // the latest one
+	apart      apart   // the latest one
 }
 
 // prepare is the preparation of a statement.

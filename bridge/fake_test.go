@@ -34,6 +34,7 @@ const (
 	opWhole  // a query of which all is captured
 	opNested // statements within those
 	opWait
+	opTransaction
 	opUnknown
 )
 
@@ -47,7 +48,7 @@ const (
 const (
 	slotSQLState, slotMessage, slotContext = 0, 1, 2
 
-	slotConnection, slotError, slotBoundary = 0, 1, 2
+	slotConnection, slotError, slotBoundary, slotOutcome = 0, 1, 2, 3
 )
 
 func newDirectory() *fakeDirectory {
@@ -90,6 +91,14 @@ func newDirectory() *fakeDirectory {
 			{
 				Name: "wait", Kind: KindInternal, Inline: true, SpanName: "wait", Names: map[uint64]string{7: "row lock"},
 				Fields: []Field{{Name: "type", Attr: "spanbridge.wait"}},
+			},
+			{
+				Name: "transaction", System: "mysql", Kind: KindInternal, Apart: true, Metric: "spanbridge.transaction.duration",
+				Fields: []Field{
+					{Name: "connection", Attr: "spanbridge.connection.id", Slot: slotConnection, Role: RoleConnection},
+					{Name: "error", Slot: slotError, Role: RoleErrorNumber},
+					{Name: "outcome", Attr: "spanbridge.transaction.outcome", Slot: slotOutcome, Names: map[uint64]string{1: "commit"}, OmitZero: true},
+				},
 			},
 		},
 	}

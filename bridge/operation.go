@@ -118,6 +118,7 @@ type Operation struct {
 	Attrs    []Attr // the same on every span
 	Metric   string // name of the duration histogram, in seconds; empty: none
 	Counter  string // name of the counter of a point operation; empty: none
+	Apart    bool   // nests in no others, and no others in it
 	Inline   bool   // rides inside the record of the operation around it
 	// Names gives an inline operation's span its name by the entry's value; others have SpanName.
 	Names map[uint64]string

@@ -69,6 +69,7 @@ type Record struct {
 	Seq        uint32 // number of the operation within its thread, among those with a record
 	Command    uint8  // value of the last condition at a start probe of the thread, or NoCommand
 	Before     uint8  // the one before that, whether it opened an operation or not; of what follows another operation the same as Command
+	Apart      uint32 // Seq of the operation apart that was open when this one ended, 0 if none
 	ParentSeq  uint32 // Seq of the enclosing operation with a record of its own, 0 if none
 	Values     [MaxValues]uint64
 	Strings    [MaxStrings][]byte
@@ -76,13 +77,15 @@ type Record struct {
 	Tail       []byte // its last bytes, when it is longer than the head
 	TextLength uint64 // its true length in bytes, 0 when the probe does not tell
 	Entries    []Entry
-	Details    []Detail           // of some of the entries
-	RestNs     [MaxClasses]uint64 // time of inner operations beyond MaxEntries, by class
-	RestCount  [MaxClasses]uint32
-	Times      Times
-	Now        uint8 // of one that has not ended: what its thread was at, a TimeClass plus 1; 0: not known
-	Waits      []Wait
-	Unlisted   uint16 // waits that found no room in Waits
+	Details    []Detail // of some of the entries
+	// RestNs and RestCount are of inner operations beyond MaxEntries, by class; of an
+	// operation apart, the first are of what else the thread did meanwhile.
+	RestNs    [MaxClasses]uint64
+	RestCount [MaxClasses]uint32
+	Times     Times
+	Now       uint8 // of one that has not ended: what its thread was at, a TimeClass plus 1; 0: not known
+	Waits     []Wait
+	Unlisted  uint16 // waits that found no room in Waits
 }
 
 // Source yields records in the order in which operations of a thread finished.

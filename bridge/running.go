@@ -36,12 +36,17 @@ type Running struct {
 	// Connection is the server's number of the connection, and Blocker that of the
 	// one that holds what this one waits for. 0: it is not known.
 	Connection, Blocker int64
+	// Idle is, of an operation apart, for how long the thread was in no statement.
+	Idle time.Duration
 }
 
 // Sentence says it in words, without a literal of the statement.
 func (r *Running) Sentence() string {
 	b := fmt.Appendf(nil, "%s has been running for %.1f s", r.Span.Name, r.Age.Seconds())
 	separator := ": "
+	if r.Idle > 0 {
+		b = fmt.Appendf(b, ", idle for %.1f s", r.Idle.Seconds())
+	}
 	if r.Wait != "" {
 		b = fmt.Appendf(b, ": %s for %.1f s", r.Wait, r.Waited.Seconds())
 		separator = ", "
@@ -137,18 +142,16 @@ func (a *Assembler) Running(r *Record) (one Running, ok bool) {
 	instance := a.dir.Instance(r.TGID)
 	t := a.listen(r, op, instance)
 	span := a.newSpan(r, op, instance)
-	st := a.readText(r, op)
-	st.set, st.setting = a.note(r, op, &t)
-	v := a.judge(r, op, &t, &st)
-	if !a.adopt(&span, r, &v) { // nobody will see a span, but the operation runs
-		span.TraceID, span.Parent, span.Flags = v.context.TraceID, v.context.ParentID, flagRemoteParent
-	}
+	st := a.placeRunning(&span, r, op, &t)
 	first := len(a.attrs)
 	a.describe(&span, r, op, instance, &t, &st)
 	one = Running{Span: span, Age: time.Duration(r.EndNs - r.StartNs)}
 	a.attrs = append(a.attrs, Float(keyRunning, one.Age.Seconds()))
 	a.describeWaiting(&one, r, instance)
 	one.Now = nowBeside(r, one.Wait)
+	if op.Apart {
+		one.Idle = idle(r)
+	}
 	one.Span.Attrs = a.attrs[first:len(a.attrs):len(a.attrs)]
 	for i := range one.Span.Attrs {
 		switch attr := &one.Span.Attrs[i]; attr.Key {
@@ -159,6 +162,23 @@ func (a *Assembler) Running(r *Record) (one Running, ok bool) {
 		}
 	}
 	return one, true
+}
+
+// placeRunning gives what runs the trace that its span will have.
+func (a *Assembler) placeRunning(span *Span, r *Record, op *Operation, t *told) (st statement) {
+	if op.Apart {
+		if state, _ := a.placeApart(span, r, t); state != nil {
+			state.told = true
+		}
+		return st
+	}
+	st = a.readText(r, op)
+	st.set, st.setting = a.note(r, op, t)
+	v := a.judge(r, op, t, &st)
+	if !a.adopt(span, r, &v) { // nobody will see a span, but the operation runs
+		span.TraceID, span.Parent, span.Flags = v.context.TraceID, v.context.ParentID, flagRemoteParent
+	}
+	return st
 }
 
 // nowBeside says what the thread is at. Of a wait that the server names, the kernel sees

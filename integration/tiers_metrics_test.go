@@ -14,7 +14,7 @@ import (
 	"github.com/spanbridge/spanbridge/integration/servers"
 )
 
-// histogramPoint is a data point of db.server.operation.duration.
+// histogramPoint is a data point of a histogram.
 type histogramPoint struct {
 	RawAttrs  []otlpAttr    `json:"attributes"`
 	Count     nanoseconds   `json:"count"`
@@ -30,6 +30,12 @@ type histogramPoint struct {
 
 // durations are the points of the last collection for queries.
 func (r *result) durations(t *testing.T) []histogramPoint {
+	t.Helper()
+	return r.points(t, "db.server.operation.duration")
+}
+
+// points are those of a histogram of durations, of the last collection.
+func (r *result) points(t *testing.T, name string) []histogramPoint {
 	t.Helper()
 	if len(r.metrics) == 0 {
 		t.Fatal("no metrics were written")
@@ -52,7 +58,7 @@ func (r *result) durations(t *testing.T) []histogramPoint {
 	for _, rm := range request.ResourceMetrics {
 		for _, sm := range rm.ScopeMetrics {
 			for _, m := range sm.Metrics {
-				if m.Name != "db.server.operation.duration" {
+				if m.Name != name {
 					continue
 				}
 				if m.Unit != "s" {

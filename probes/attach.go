@@ -153,11 +153,25 @@ func (s *Session) opConfig(profile *catalog.Profile, op *catalog.Operation, tier
 			}
 		}
 	}
+	if op.Apart {
+		apartConfig(&c, op, tier)
+	}
 	c.PrefixLength = uint8(len(op.Keep))
 	for i := range op.Keep {
 		c.Prefix[i] = int8(op.Keep[i])
 	}
 	return c
+}
+
+// apartConfig adds what holds for an operation apart.
+func apartConfig(c *bpf.ProgramsOpConfig, op *catalog.Operation, tier *catalog.Tier) {
+	slots := tier.Slots()
+	c.Apart, c.Only = 1, uint8(slots.Value(op.Only)+1)
+	for _, name := range op.By {
+		if slot := slots.Value(name); slot >= 0 {
+			c.ByValue[0] = uint8(slot + 1)
+		}
+	}
 }
 
 func bit(set bool) uint8 {
@@ -198,7 +212,7 @@ func bridgeOperation(profile *catalog.Profile, p *plan) *bridge.Operation {
 		Kind: op.Kind.Span(), SpanName: op.Span, HasText: where.Text != nil && p.missing[where.Text.Name] == "",
 		Dialect: profile.Dialect.SQL(),
 		Fields:  fields, Attrs: constants, Metric: op.Metric, Counter: op.Counter,
-		Inline: op.Inline(), Point: op.Point(), Sequence: op.Sequence,
+		Apart: op.Apart, Inline: op.Inline(), Point: op.Point(), Sequence: op.Sequence,
 		Names: op.Names, Executes: catalog.Mask(op.Executes), Prepares: catalog.Mask(op.Prepares),
 		Resets: catalog.Mask(op.Resets),
 	}

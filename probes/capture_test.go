@@ -109,7 +109,7 @@ func compileTier(t *testing.T, operation string) []compiled {
 		}
 		c := compiled{spec: spec, by: map[string]bpf.ProgramsCapture{}, missing: p.missing}
 		n := 0
-		for _, capture := range ordered(probe.Captures, &op.Roles) {
+		for _, capture := range ordered(probe.Captures, p.isEarly) {
 			if n < int(spec.Captures) && p.compiles(probe, capture) {
 				c.order = append(c.order, capture.Name)
 				c.by[capture.Name] = spec.Capture[n]
@@ -239,7 +239,7 @@ func TestChainsOfConditionsAreReadFromTheirBeginning(t *testing.T) {
 		{Name: "error", Type: catalog.TypeU8, If: "b"},
 	}
 	var got []string
-	for _, c := range ordered(captures, &catalog.Roles{Error: "error"}) {
+	for _, c := range ordered(captures, (&place{roles: &catalog.Roles{Error: "error"}}).isEarly) {
 		got = append(got, c.Name)
 	}
 	if diff := cmp.Diff([]string{"c", "b", "error", "a", "d", "text"}, got); diff != "" {

@@ -5,6 +5,7 @@ package probes
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spanbridge/spanbridge/bpf"
 	"github.com/spanbridge/spanbridge/probes/accessor"
@@ -75,7 +76,10 @@ const (
 // place is what captures at one site are compiled with.
 type place struct {
 	roles *catalog.Roles
-	slots catalog.Slots
+	// decides are captures beside those with a role that are read before it is decided
+	// whether a record is sent.
+	decides []string
+	slots   catalog.Slots
 	// detail says that captures go into details of an inner operation.
 	detail bool
 	leads  *leads
@@ -140,7 +144,7 @@ func siteSpec(probe *catalog.Probe, p *place) (bpf.ProgramsSpec, error) {
 	if probe.AfterNote {
 		spec.Flags |= specAfterNote
 	}
-	for _, c := range ordered(probe.Captures, p.roles) {
+	for _, c := range ordered(probe.Captures, p.isEarly) {
 		compiled, err := p.capture(probe, c)
 		var lacking *lackingError
 		if errors.As(err, &lacking) {
@@ -153,7 +157,7 @@ func siteSpec(probe *catalog.Probe, p *place) (bpf.ProgramsSpec, error) {
 		p.had[c.Name] = true
 		spec.Capture[spec.Captures] = compiled
 		spec.Captures++
-		if compiled.Role != roleNone {
+		if p.isEarly(c) {
 			spec.Early = spec.Captures
 		}
 	}
@@ -163,7 +167,7 @@ func siteSpec(probe *catalog.Probe, p *place) (bpf.ProgramsSpec, error) {
 // ordered puts captures in the order in which they are read: what decides
 // whether a record is sent, then the rest, each behind what it depends on; last
 // the text, which takes the rest of the buffer.
-func ordered(captures catalog.Captures, roles *catalog.Roles) catalog.Captures {
+func ordered(captures catalog.Captures, early func(*catalog.Capture) bool) catalog.Captures {
 	sorted := make(catalog.Captures, 0, len(captures))
 	taken := make(map[*catalog.Capture]bool)
 	var take func(*catalog.Capture)
@@ -176,7 +180,7 @@ func ordered(captures catalog.Captures, roles *catalog.Roles) catalog.Captures {
 		sorted = append(sorted, c)
 	}
 	for _, turn := range []func(*catalog.Capture) bool{
-		func(c *catalog.Capture) bool { return roleOf(c, roles) != roleNone },
+		early,
 		func(c *catalog.Capture) bool { return c.Type != catalog.TypeSQL },
 		func(*catalog.Capture) bool { return true },
 	} {
@@ -187,6 +191,12 @@ func ordered(captures catalog.Captures, roles *catalog.Roles) catalog.Captures {
 		}
 	}
 	return sorted
+}
+
+// isEarly reports whether it depends on a capture if a record is sent, or in which
+// series of the metrics the operation counts.
+func (p *place) isEarly(c *catalog.Capture) bool {
+	return roleOf(c, p.roles) != roleNone || slices.Contains(p.decides, c.Name)
 }
 
 // lackingError is why a capture cannot be had in a program.

@@ -166,11 +166,14 @@ func (s *Session) namespaceOf(key *bpf.ProgramsHistogramKey) string {
 	if op == nil || len(op.By) == 0 {
 		return untilNUL(text)
 	}
-	integers := key.Namespace[len(key.Namespace)-catalog.MaxByIntegers:]
+	name, integers := text[:len(text)-8*catalog.MaxByIntegers], key.Namespace[len(key.Namespace)-catalog.MaxByIntegers:]
+	if op.Apart {
+		name, integers = text, []uint64{uint64(key.By)}
+	}
 	texts := make([]string, len(op.By))
 	for i, f := range op.By {
 		if f.Type == bridge.FieldString {
-			texts[i] = untilNUL(text[:len(text)-8*catalog.MaxByIntegers])
+			texts[i] = untilNUL(name)
 			continue
 		}
 		texts[i] = f.SeriesText(integers[0])

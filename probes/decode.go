@@ -66,7 +66,7 @@ func decodeRecord(b []byte, r *bridge.Record) error {
 		Op: e.Op, Flags: bridge.RecordFlags(e.Flags), TGID: e.Tgid, TID: e.Tid,
 		StartNs: e.StartNs, EndNs: e.EndNs, Seq: e.Seq, ParentSeq: e.ParentSeq, Command: e.Command, Before: e.Before,
 		Values: e.Values, TextLength: uint64(e.TextLength), RestNs: e.RestNs, RestCount: e.RestCount,
-		Entries: r.Entries[:0], Details: r.Details[:0], Waits: r.Waits[:0], Unlisted: e.Unlisted, Now: e.Now, Times: bridge.Times{
+		Entries: r.Entries[:0], Details: r.Details[:0], Waits: r.Waits[:0], Unlisted: e.Unlisted, Now: e.Now, Apart: e.ApartSeq, Times: bridge.Times{
 			Ns: e.Times.Ns, MinorFaults: e.Times.MinorFaults, MajorFaults: e.Times.MajorFaults,
 			Voluntary: e.Times.Voluntary, Involuntary: e.Times.Involuntary,
 		},

@@ -68,7 +68,7 @@ func kernelSpec(probe *catalog.Probe, p *kernelPlace) (bpf.ProgramsSpec, error) 
 	if probe.Optional {
 		spec.Flags |= specOptional
 	}
-	for _, c := range ordered(probe.Captures, p.roles) {
+	for _, c := range ordered(probe.Captures, func(c *catalog.Capture) bool { return roleOf(c, p.roles) != roleNone }) {
 		compiled, err := p.capture(c)
 		if err != nil {
 			p.missing[c.Name] = err.Error()

@@ -335,7 +335,7 @@ func (t *tierPlan) place(file *binary, address uint64, args locate) *place {
 		file.leads[t.profile] = newLeads(file, t.profile.Paths)
 	}
 	return &place{
-		roles: &t.op.Roles, slots: t.tier.Slots(), detail: t.op.Inline(), leads: file.leads[t.profile], arg: args, missing: t.missing, had: t.had,
+		roles: &t.op.Roles, decides: t.op.By, slots: t.tier.Slots(), detail: t.op.Inline(), leads: file.leads[t.profile], arg: args, missing: t.missing, had: t.had,
 		variable: func(name string) (bpf.ProgramsArg, error) { return file.variableAt(name, address) },
 		static:   func(to uint64) bpf.ProgramsArg { return file.staticAt(to, address) },
 	}

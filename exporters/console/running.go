@@ -39,6 +39,9 @@ func runningText(one *bridge.Running) string {
 	if one.Connection > 0 {
 		b = fmt.Appendf(b, " · conn %d", one.Connection)
 	}
+	if one.Idle > 0 {
+		b = fmt.Appendf(b, " · idle for %s", formatDuration(int64(one.Idle)))
+	}
 	if one.Wait != "" {
 		b = fmt.Appendf(b, " · %s since %s", one.Wait, formatDuration(int64(one.Waited)))
 	}

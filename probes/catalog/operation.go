@@ -59,6 +59,10 @@ type Operation struct {
 	Joins []int `yaml:"joins" jsonschema:"minItems=1,maxItems=64,minimum=0,maximum=63"`
 	// What the thread waits for inside of an inline operation, by the integer that it captures, 0 to 15: lock, disk, sync, network, sleep or other. It counts where the kernel sees only a wait for another thread.
 	Waits map[uint64]string `yaml:"waits" form:"line"`
+	// It nests in no others and no others in it, as a transaction begins in one statement and ends in another. Of a profile one operation can be so, and of that one is open on a thread at a time.
+	Apart bool `yaml:"apart"`
+	// Of an operation apart: an integer capture; where it is 0 there is no span, and only the histogram counts.
+	Only string `yaml:"only" form:"capture"`
 	// While it is open, operations around it do not end: what ends there is something else.
 	Shields bool `yaml:"shields"`
 	// Span names of an inline operation by the integer that it captures; others have its span name.
@@ -79,7 +83,7 @@ type Operation struct {
 	Metric string `yaml:"metric" form:"metric"`
 	// Name of the counter of a point operation; empty for none.
 	Counter string `yaml:"counter" form:"metric"`
-	// Captures that the duration histogram tells apart, at probes in the kernel: up to two integers and a string, with few values, such as a device.
+	// Captures that the duration histogram tells apart, with few values, such as a device: at probes in the kernel up to two integers and a string, of an operation apart an integer and the namespace.
 	By CaptureNames `yaml:"by" form:"capture"`
 	// At probes in the kernel: where only some processes are looked at, what they started counts too.
 	Children bool `yaml:"children"`

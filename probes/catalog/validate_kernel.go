@@ -167,8 +167,11 @@ func (v *validator) by(op *Operation) {
 	if op.Metric == "" {
 		v.add(op.At.at("by", "needs metric: what it divides"))
 	}
-	if slices.ContainsFunc(op.Tiers, func(t *Tier) bool { return !t.Kernel() }) {
-		v.add(op.At.at("by", "only probes in the kernel have it"))
+	most := MaxByIntegers
+	if op.Apart {
+		most = 1
+	} else if slices.ContainsFunc(op.Tiers, func(t *Tier) bool { return !t.Kernel() }) {
+		v.add(op.At.at("by", "only probes in the kernel have it, and operations apart"))
 	}
 	v.unique(op.At, "by", op.By)
 	strings, integers := 0, 0
@@ -183,12 +186,15 @@ func (v *validator) by(op *Operation) {
 			integers++
 		case t == TypeString:
 			strings++
+			if op.Apart && name != op.Roles.Namespace {
+				v.add(op.At.at("by", "the capture %s is not the namespace", name))
+			}
 		default:
 			v.add(op.At.at("by", "the capture %s has the type %s, want string or an integer type", name, t))
 		}
 	}
-	if strings > 1 || integers > MaxByIntegers {
-		v.add(op.At.at("by", "%d strings and %d integers are too many, want at most 1 and %d", strings, integers, MaxByIntegers))
+	if strings > 1 || integers > most {
+		v.add(op.At.at("by", "%d strings and %d integers are too many, want at most 1 and %d", strings, integers, most))
 	}
 }
 

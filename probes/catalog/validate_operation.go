@@ -38,6 +38,7 @@ func (v *validator) kindOfOperation(p *Profile, op *Operation) {
 	}
 	v.uniqueNumbers(op.At, "joins", op.Joins)
 	v.by(op)
+	v.apart(p, op)
 	v.waits(op)
 	v.spanCapture(op)
 	v.names(op)
@@ -50,7 +51,7 @@ func (v *validator) kindOfOperation(p *Profile, op *Operation) {
 
 // point reports what a point operation does not have.
 func (v *validator) point(op *Operation) {
-	for _, key := range op.given("metric", "by", "min_duration", "recursive", "sequence", "joins", "shields", "phases", "waits") {
+	for _, key := range op.given("metric", "by", "min_duration", "recursive", "sequence", "joins", "shields", "apart", "phases", "waits") {
 		v.add(op.At.at(key, "a point operation has no duration"))
 	}
 	for _, key := range op.given("executes", "prepares", "resets", "keep", "names", "names_from") {
@@ -66,7 +67,7 @@ func (o *Operation) given(keys ...string) []string {
 	says := map[string]bool{
 		"metric": o.Metric != "", "min_duration": o.MinDuration != 0, "recursive": o.Recursive,
 		"sequence": o.Sequence, "shields": o.Shields, "names": len(o.Names) > 0, "names_from": o.NamesFrom != nil, "phases": len(o.Phases) > 0,
-		"joins": len(o.Joins) > 0, "executes": len(o.Executes) > 0, "prepares": len(o.Prepares) > 0, "resets": len(o.Resets) > 0,
+		"joins": len(o.Joins) > 0, "apart": o.Apart, "executes": len(o.Executes) > 0, "prepares": len(o.Prepares) > 0, "resets": len(o.Resets) > 0,
 		"keep": o.Keep != "", "by": len(o.By) > 0, "children": o.Children, "waits": len(o.Waits) > 0,
 	}
 	return slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return !says[key] })
