@@ -90,6 +90,35 @@ operations:
             text: {arg: 0, type: sql, offsets: [32], length: {arg: 0, offsets: [40]}}
 `
 
+// The captures of PostgreSQL's transactions.
+const transactionProfile = `
+profile: fixture
+match: {executables: [fixture]}
+system: postgresql
+dialect: postgresql
+operations:
+  query:
+    apart: true
+    only: explicit
+    metric: fixture.transaction.duration
+    by: [outcome, namespace]
+    tiers:
+      - tier: usdt
+        start:
+          probe: usdt:exe:fixture:command__start
+          capture:
+            session: {arg: 0, type: u64}
+            connection: {arg: 0, type: u64, offsets: [0]}
+            explicit: {constant: 0, type: u8}
+        done:
+          probe: usdt:exe:fixture:command__done
+          capture:
+            outcome: {constant: 1, type: u8}
+            namespace: {captured: session, type: string, offsets: [24]}
+            user: {captured: session, type: string, offsets: [8, 0]}
+            address: {captured: session, type: string, offsets: [8, 8]}
+`
+
 // method is one way to watch a copy of the fixture, which keeps the probes of
 // one method from those of another.
 type method struct {
@@ -229,6 +258,8 @@ func TestKernelCost(t *testing.T) {
 		})},
 		{name: "session, nothing sent", kind: "s", attach: attachBridge(sessionProfile, probes.Config{MinDuration: 1 << 40})},
 		{name: "session", kind: "s", attach: attachBridge(sessionProfile, probes.Config{})},
+		{name: "transaction, counted only", kind: "s", attach: attachBridge(transactionProfile, probes.Config{})},
+		{name: "transaction", kind: "s", attach: attachBridge(strings.Replace(transactionProfile, "constant: 0", "constant: 1", 1), probes.Config{})},
 	}
 	if _, err := exec.LookPath("bpftrace"); err == nil {
 		methods = append(methods, &method{name: "bpftrace", kind: "p", attach: attachBpftrace})
