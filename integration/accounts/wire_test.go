@@ -8,6 +8,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -22,6 +24,7 @@ import (
 	"github.com/gopacket/gopacket/pcapgo"
 
 	"github.com/spanbridge/spanbridge/compare"
+	"github.com/spanbridge/spanbridge/compare/load"
 	"github.com/spanbridge/spanbridge/compare/wire"
 	"github.com/spanbridge/spanbridge/integration/servers"
 )
@@ -57,6 +60,15 @@ func captured(t *testing.T, s *servers.Server, device string) (stop func() strin
 		}
 		return path
 	}
+}
+
+func readWireFile(t *testing.T, path string, o wire.Options) *compare.Listing {
+	t.Helper()
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return readWire(t, file, o)
 }
 
 func readWire(t *testing.T, r io.Reader, o wire.Options) *compare.Listing {
@@ -205,4 +217,63 @@ func TestACaptureIsReadWhileItIsMade(t *testing.T) {
 			t.Fatal("nothing was read")
 		}
 	}
+}
+
+// TestTheWireOfOtherClients: of sysbench, which is written in C, and the command-line client each statement is there that the
+// server has counted.
+func TestTheWireOfOtherClients(t *testing.T) {
+	for name := range products {
+		t.Run(name, func(t *testing.T) {
+			s := startServer(t, name)
+			db := handle(t, s)
+			l, err := load.Parse("sysbench:oltp_read_write:threads=2,rows=1000,tables=1", s.DSN)
+			if err != nil {
+				t.Fatal(err)
+			}
+			stop := captured(t, s, "lo")
+			before := questions(t, db)
+			_, err = l.Run(t.Context(), time.Second)
+			if err := errors.Join(err, l.Close()); err != nil {
+				t.Fatal(err)
+			}
+			out, err := exec.CommandContext(t.Context(), "mariadb", "--protocol=tcp", "--host=127.0.0.1", fmt.Sprintf("--port=%d", s.Port),
+				"--user="+servers.User, "--password="+servers.Password, "--skip-ssl", servers.Database,
+				"--execute=SELECT 1; CREATE TABLE w (id INT); INSERT INTO w VALUES (1), (2); SELECT * FROM w; DROP TABLE w").CombinedOutput()
+			if err != nil {
+				t.Fatalf("%s: %v", out, err)
+			}
+			time.Sleep(100 * time.Millisecond)
+			asked := questions(t, db) - before
+			account := readWireFile(t, stop(), wire.Options{Port: uint16(s.Port)})
+			statements, executions, texts := 0, 0, 0
+			connections := make(map[uint64]bool)
+			for _, s := range account.Statements {
+				connections[s.Connection] = true
+				if s.Kind == compare.Execute {
+					executions++
+				}
+				if s.Kind.Counts() {
+					statements++
+				}
+				if s.Kind.Counts() && s.Has.Has(compare.FieldText) && s.Has.Has(compare.FieldDuration) {
+					texts++
+				}
+			}
+			// The server counts statements, but the one that asked first, and that clients leave, but the one that asked last.
+			if want := statements - 1 + len(connections) - 1; asked != want || texts != statements || executions < statements/2 || len(account.Losses) > 0 {
+				t.Errorf("%d statements of %d connections, %d with text and outcome, %d executions; the server counts %d; losses %+v",
+					statements, len(connections), texts, executions, asked, account.Losses)
+			}
+		})
+	}
+}
+
+// questions is how many statements clients have sent.
+func questions(t *testing.T, db *sql.DB) (n int) {
+	t.Helper()
+	var name string
+	if err := db.QueryRowContext(t.Context(), "SHOW GLOBAL STATUS LIKE 'Questions'").Scan(&name, &n); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
