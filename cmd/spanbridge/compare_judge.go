@@ -3,7 +3,6 @@
 package main
 
 import (
-	"fmt"
 	"math"
 	"time"
 
@@ -81,12 +80,4 @@ func (j *judged) limit(journal *compare.Listing) {
 // the other.
 func margin(a, b *compare.Listing) time.Duration {
 	return settle + a.Nature.Resolution + b.Nature.Resolution
-}
-
-// about says what is left out of the comparison.
-func (j *judged) about(name string) string {
-	if n := j.left[name]; n > 0 {
-		return fmt.Sprintf(", %d statements of other connections left out", n)
-	}
-	return ""
 }

@@ -22,11 +22,11 @@ func (c *comparison) result(j *judged, messages []errorlog.Message) *report.Resu
 	about := report.About{
 		Tool: "spanbridge " + version, Started: c.began, Duration: c.ended.Sub(c.began), Load: c.config.Load,
 		Server: report.Server{Product: c.server.Product, Version: c.server.Version, Endpoint: c.own.config.Addr},
-		Host:   thisHost(), Details: make(map[string]string),
+		Host:   thisHost(), Details: make(map[string]string), LeftOut: j.left,
 	}
 	for _, a := range c.accounts {
 		if a.err == nil {
-			about.Details[a.name] = a.how + j.about(a.name)
+			about.Details[a.name] = a.how
 			if a.name == "probes" {
 				about.Tier = tierOf(a.how)
 			}

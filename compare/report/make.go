@@ -20,6 +20,8 @@ type About struct {
 	Load     string
 	// Details say how accounts were had, by name: the tier of probes, a file.
 	Details map[string]string
+	// LeftOut is how many statements of other connections were left out, by name.
+	LeftOut map[string]int
 	// Tier is that of the probes' profile, by which their points are known.
 	Tier string
 }
@@ -40,7 +42,7 @@ func New(about About, listings []*compare.Listing, pairs []Pair) *Result {
 	}
 	for i, l := range listings {
 		account := accountOf(l)
-		account.Detail = shown(about.Details[l.Nature.Name])
+		account.Detail, account.LeftOut = shown(about.Details[l.Nature.Name]), about.LeftOut[l.Nature.Name]
 		if watch, ok := compare.StopwatchOf(l.Nature.Name, about.Tier); ok {
 			account.MeasuredFrom, account.MeasuredTo = string(watch.Start), string(watch.Stop)
 		}

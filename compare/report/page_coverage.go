@@ -31,7 +31,7 @@ func (r *Result) coverageRows(w *words) []coverageRow {
 	var rows []coverageRow
 	for i := range r.Accounts {
 		a := &r.Accounts[i]
-		row := coverageRow{Name: a.Name, Label: w.account(a.Name), Detail: a.Detail, Error: a.Error}
+		row := coverageRow{Name: a.Name, Label: w.account(a.Name), Detail: w.detail(a.Detail), Error: a.Error}
 		switch {
 		case a.Error != "":
 		case a.Name == r.Reference:
@@ -77,6 +77,9 @@ func (row *coverageRow) judge(w *words, c *Coverage, path string) {
 func (row *coverageRow) note(w *words, a *Account) {
 	if a.MinDurationNs > 0 {
 		row.Notes = append(row.Notes, w.say("coverage.threshold", "n", w.duration(a.MinDurationNs)))
+	}
+	if a.LeftOut > 0 {
+		row.Notes = append(row.Notes, w.say("coverage.left-out", "n", count(a.LeftOut)))
 	}
 	if a.Other > 0 {
 		row.Notes = append(row.Notes, w.say("coverage.other", "n", count(a.Other)))

@@ -68,7 +68,8 @@ type Account struct {
 	// Error says why the account could not be had; then nothing else is told.
 	Error         string   `json:"error,omitempty"`
 	Statements    int      `json:"statements"`
-	Other         int      `json:"other"` // what is no statement, and what ran inside of one
+	LeftOut       int      `json:"left_out"` // statements of connections that were not compared
+	Other         int      `json:"other"`    // what is no statement, and what ran inside of one
 	ResolutionNs  int64    `json:"resolution_ns"`
 	MinDurationNs int64    `json:"min_duration_ns"`
 	Partial       string   `json:"partial,omitempty"` // why it leaves statements out by choice

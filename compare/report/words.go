@@ -88,6 +88,14 @@ func (w *words) known(key, otherwise string) string {
 // step says what happens, or what a moment is, on the way of a statement.
 func (w *words) step(english string) string { return w.known("step."+english, english) }
 
+// detail says how an account was had: it is told in English, or is a name.
+func (w *words) detail(how string) string {
+	if tier, found := strings.CutPrefix(how, "tier "); found {
+		return w.known("detail.tier ", "tier ") + tier
+	}
+	return w.known("detail."+how, how)
+}
+
 // reason says why statements are lacking. Accounts tell it in English.
 func (w *words) reason(why string) string {
 	if text, found := w.texts["reason."+why]; found {

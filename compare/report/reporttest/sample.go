@@ -35,10 +35,10 @@ func sample() *report.Result {
 		Tool: "spanbridge 1.0.0", Started: epoch, Duration: 10 * time.Second,
 		Server: report.Server{Product: "MariaDB", Version: "10.11.14-MariaDB-0+deb12u2", Endpoint: "127.0.0.1:3306"},
 		Host:   report.Host{Kernel: "6.12.48", CPU: "AMD EPYC 7763", Cores: 2},
-		Load:   "mixed", Tier: "uprobe",
+		Load:   "mixed", Tier: "uprobe", LeftOut: map[string]int{"generallog": 7},
 		Details: map[string]string{
-			"probes": "dispatch_command → log_slow_statement", "perfschema": "events_statements_history_long, 1,500 rows",
-			"slowlog": "/var/lib/mysql/slow.log", "generallog": "mysql.general_log",
+			"journal": "the load's clients", "probes": "tier uprobe", "perfschema": "events_statements_history_long",
+			"slowlog": "/var/lib/mysql/slow.log", "generallog": "its table",
 		},
 	}, listings, pairs)
 	result.AddUnavailable("telemetry", "MariaDB has no component_telemetry")
