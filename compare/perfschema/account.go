@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spanbridge/spanbridge/compare"
@@ -81,7 +82,9 @@ func (a *Account) begin(ctx context.Context) (err error) {
 		return err
 	}
 	a.nature = a.state.nature()
-	a.reader = reader{mariadb: a.state.MariaDB, maxText: a.state.MaxText}
+	a.reader = reader{
+		mariadb: a.state.MariaDB, old: !a.state.MariaDB && strings.HasPrefix(a.state.Version, "5.6."), maxText: a.state.MaxText,
+	}
 	a.pace = pace{size: a.state.HistorySize}
 	if err := plain(ctx, a.conn); err != nil {
 		return err

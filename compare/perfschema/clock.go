@@ -25,13 +25,13 @@ func past(timer, other uint64) bool { return int64(timer-other) > 0 }
 const readings = 5
 
 // calibrate reads both clocks on a connection that is instrumented and whose time zone is UTC. The statement that reads
-// is itself an event that has not ended: its TIMER_END is now.
+// is itself an event that has not ended: its TIMER_END is now, but NULL in MySQL 5.6, where its start has to do.
 func calibrate(ctx context.Context, conn *sql.Conn, thread uint64) (best clock, err error) {
 	for i := range readings {
 		var c clock
 		var micros int64
-		err := conn.QueryRowContext(ctx, fmt.Sprintf(`SELECT TIMER_END, CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000000 AS SIGNED)
-			FROM performance_schema.events_statements_current WHERE THREAD_ID = %d AND TIMER_END IS NOT NULL
+		err := conn.QueryRowContext(ctx, fmt.Sprintf(`SELECT COALESCE(TIMER_END, TIMER_START), CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000000 AS SIGNED)
+			FROM performance_schema.events_statements_current WHERE THREAD_ID = %d
 			ORDER BY EVENT_ID LIMIT 1`, thread)).Scan(&c.timer, &micros)
 		if err != nil {
 			return clock{}, fmt.Errorf("read the clock of Performance Schema: %w", err)

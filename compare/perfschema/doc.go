@@ -31,7 +31,8 @@
 //
 // # What is not told
 //
-// MariaDB tells no text of executions of the binary protocol. Its statements of a packet have the text of the packet from there on, which is
+// MariaDB and MySQL 5.6 tell no text of executions of the binary protocol, and the latter not what came of them, nor what
+// runs inside of stored programs. Of both, statements of a packet have the text of the packet from there on, which is
 // cut off behind the first. MySQL tells PREPARE and EXECUTE with the prepared text, not with what was sent: they have no
 // text here. Texts are cut at performance_schema_max_sql_text_length.
 package perfschema

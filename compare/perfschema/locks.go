@@ -55,7 +55,10 @@ func (w *Watch) LockWaits(ctx context.Context) ([]LockWait, error) {
 			held = strings.TrimPrefix(l.Held, "PENDING ")
 		}
 		l.Mode, l.Held = strings.TrimPrefix(l.Mode, "MDL_"), strings.TrimPrefix(held, "MDL_")
-		return conflicts(l.Mode, l.Held) && (granted || goesFirst(l.Held, l.Mode))
+		if granted {
+			return conflicts(l.Mode, l.Held)
+		}
+		return slices.Contains(waitsBehind[l.Mode], l.Held)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read metadata locks: %w", err)
@@ -119,42 +122,6 @@ func (w *Watch) lockWaits(ctx context.Context, query string, counts func(*LockWa
 		}
 	}
 	return all, rows.Err()
-}
-
-// conflicting are, by the type of lock that is asked for, those that another connection must not have: the matrix of
-// MDL_object_lock and MDL_scoped_lock in sql/mdl.cc of MySQL.
-var conflicting = map[string][]string{
-	"INTENTION_EXCLUSIVE":   {"SHARED", "EXCLUSIVE"},
-	"SHARED":                {"EXCLUSIVE", "INTENTION_EXCLUSIVE"},
-	"SHARED_HIGH_PRIO":      {"EXCLUSIVE"},
-	"SHARED_READ":           {"SHARED_NO_READ_WRITE", "EXCLUSIVE"},
-	"SHARED_WRITE":          {"SHARED_READ_ONLY", "SHARED_NO_WRITE", "SHARED_NO_READ_WRITE", "EXCLUSIVE"},
-	"SHARED_WRITE_LOW_PRIO": {"SHARED_READ_ONLY", "SHARED_NO_WRITE", "SHARED_NO_READ_WRITE", "EXCLUSIVE"},
-	"SHARED_UPGRADABLE":     {"SHARED_UPGRADABLE", "SHARED_NO_WRITE", "SHARED_NO_READ_WRITE", "EXCLUSIVE"},
-	"SHARED_READ_ONLY":      {"SHARED_WRITE", "SHARED_WRITE_LOW_PRIO", "SHARED_NO_READ_WRITE", "EXCLUSIVE"},
-	"SHARED_NO_WRITE":       {"SHARED_WRITE", "SHARED_WRITE_LOW_PRIO", "SHARED_UPGRADABLE", "SHARED_NO_WRITE", "SHARED_NO_READ_WRITE", "EXCLUSIVE"},
-	"SHARED_NO_READ_WRITE":  {"SHARED_READ", "SHARED_WRITE", "SHARED_WRITE_LOW_PRIO", "SHARED_UPGRADABLE", "SHARED_READ_ONLY", "SHARED_NO_WRITE", "SHARED_NO_READ_WRITE", "EXCLUSIVE"},
-}
-
-// conflicts reports whether a lock waits for one that another connection has. One of a type that is not known, as of
-// MariaDB's backups, may do so.
-func conflicts(asked, had string) bool {
-	if asked == "EXCLUSIVE" {
-		return true
-	}
-	with, known := conflicting[asked]
-	if _, knownToo := conflicting[had]; !known || !knownToo && had != "EXCLUSIVE" {
-		return true
-	}
-	return slices.Contains(with, had)
-}
-
-// goesFirst reports whether a lock that is waited for makes others wait that could be had now.
-func goesFirst(type1, type2 string) bool {
-	strong := func(s string) bool {
-		return s == "EXCLUSIVE" || s == "SHARED_NO_READ_WRITE" || s == "SHARED_NO_WRITE"
-	}
-	return strong(type1) && !strong(type2)
 }
 
 // SetupLocks switches on, for the time of a session of settings, what tells of metadata locks. It tells of those that are

@@ -32,7 +32,8 @@ type key struct{ thread, event uint64 }
 // reader makes rows of what a query tells.
 type reader struct {
 	mariadb bool
-	maxText int // performance_schema_max_sql_text_length
+	old     bool // MySQL before 5.7
+	maxText int  // performance_schema_max_sql_text_length
 	texts   logfile.Texts
 	names   map[string]string
 }
@@ -40,6 +41,10 @@ type reader struct {
 var fields = compare.FieldsOf(compare.FieldText, compare.FieldDuration, compare.FieldLockTime, compare.FieldError,
 	compare.FieldSQLState, compare.FieldRowsSent, compare.FieldRowsAffected, compare.FieldRowsExamined,
 	compare.FieldDatabase, compare.FieldUser)
+
+// outcome is what MySQL 5.6 does not tell of executions of the binary protocol: it has zeros.
+var outcome = compare.FieldsOf(compare.FieldError, compare.FieldSQLState, compare.FieldRowsSent, compare.FieldRowsAffected,
+	compare.FieldRowsExamined)
 
 // read reads the row that the query is at. It is false for what is not a whole event.
 func (r *reader) read(rows *sql.Rows) (e row, whole bool, err error) {
@@ -55,6 +60,9 @@ func (r *reader) read(rows *sql.Rows) (e row, whole bool, err error) {
 	e.name = r.name(name)
 	e.Kind = kindOf(e.name, e.inner)
 	e.Has = fields &^ compare.FieldsOf(compare.FieldUser)
+	if r.old && e.Kind == compare.Execute {
+		e.Has &^= outcome
+	}
 	e.Ref = e.event
 	e.Duration = picoseconds(end.V - start.V)
 	e.LockTime = picoseconds(locked)
@@ -106,7 +114,7 @@ func (r *reader) text(e *row, raw []byte) {
 	}
 	raw, e.Cut = r.cut(raw)
 	e.Text = r.texts.Statement(raw, e.Cut)
-	if r.mariadb && e.Kind == compare.Query {
+	if (r.mariadb || r.old) && e.Kind == compare.Query {
 		if first, more := firstOf(e.Text); more {
 			e.Text, e.Cut = first, false
 		}

@@ -120,7 +120,7 @@ func TestWhoWaitsForWhomIsTold(t *testing.T) {
 			must(t, holder, "SELECT * FROM held FOR UPDATE")
 			waiter, id := client(t, db)
 			began := time.Now()
-			done := make(chan error, 2)
+			done := make(chan error, 3)
 			go func() { _, err := waiter.ExecContext(t.Context(), "DELETE FROM held WHERE id = 1"); done <- err }()
 			row := waitFor(t, w, func(l perfschema.LockWait) bool { return l.Waiting == id })
 			if row.Kind != perfschema.RowLock || row.Blocking != idOf(t, holder) || row.Object != "test.held" || row.Index != "PRIMARY" ||
@@ -129,15 +129,21 @@ func TestWhoWaitsForWhomIsTold(t *testing.T) {
 			}
 			alter, alterID := client(t, db)
 			go func() {
-				_, err := alter.ExecContext(t.Context(), "ALTER TABLE held ADD c INT, ALGORITHM=COPY")
+				_, err := alter.ExecContext(t.Context(), "ALTER TABLE held ADD c INT, ALGORITHM=COPY, LOCK=SHARED")
 				done <- err
 			}()
 			behind := waitFor(t, w, func(l perfschema.LockWait) bool { return l.Waiting == alterID && l.Blocking == idOf(t, holder) })
 			if behind.Kind != perfschema.MetadataLock || behind.Object != "test.held" || behind.Since.After(time.Now().Add(2*time.Second)) {
 				t.Errorf("%+v", behind)
 			}
+			reader, readerID := client(t, db)
+			go func() { _, err := reader.ExecContext(t.Context(), "UPDATE held SET id = 2 WHERE id = 7"); done <- err }()
+			last := waitFor(t, w, func(l perfschema.LockWait) bool { return l.Waiting == readerID })
+			if last.Kind != perfschema.MetadataLock || last.Blocking != alterID {
+				t.Errorf("behind who waits: %+v", last)
+			}
 			must(t, holder, "ROLLBACK")
-			for range 2 {
+			for range 3 {
 				if err := <-done; err != nil {
 					t.Error(err)
 				}

@@ -27,7 +27,12 @@ var products = map[string]func(context.Context, ...servers.Option) (*servers.Ser
 
 func startServer(t *testing.T, name string, args ...string) *servers.Server {
 	t.Helper()
-	s, err := products[name](t.Context(), servers.WithArgs(args...))
+	return started(t, products[name], args...)
+}
+
+func started(t *testing.T, start func(context.Context, ...servers.Option) (*servers.Server, error), args ...string) *servers.Server {
+	t.Helper()
+	s, err := start(t.Context(), servers.WithArgs(args...))
 	if errors.Is(err, servers.ErrMissing) {
 		t.Skip(err)
 	}
