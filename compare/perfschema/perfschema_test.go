@@ -172,21 +172,24 @@ func TestTextsAreThoseOfTheStatement(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		mariadb bool
+		old     bool
 		event   string
 		raw     string
 		text    string
 		cut     bool
 	}{
-		{"a text", true, "statement/sql/select", "SELECT 'secret'", "SELECT ?", false},
-		{"the rest of a packet", true, "statement/sql/select", "SELECT 'a;b'; SELECT 2", "SELECT ?", false},
-		{"a body", true, "statement/sql/create_procedure", "CREATE PROCEDURE p() BEGIN SELECT 1; END", "CREATE PROCEDURE p() BEGIN SELECT ?; END", false},
-		{"what was prepared", false, "statement/sql/execute_sql", "SELECT 1", "", false},
-		{"the same of MariaDB", true, "statement/sql/execute_sql", "EXECUTE s", "EXECUTE s", false},
-		{"of a command", false, "statement/com/Close stmt", "SELECT ?", "", false},
-		{"cut", false, "statement/sql/select", long[:47] + "...", "SELECT ?, ?", true},
-		{"dots that are the statement's", false, "statement/sql/error", "SELECT ...", "SELECT ...", false},
+		{"a text", true, false, "statement/sql/select", "SELECT 'secret'", "SELECT ?", false},
+		{"the rest of a packet", true, false, "statement/sql/select", "SELECT 'a;b'; SELECT 2", "SELECT ?", false},
+		{"a body", true, false, "statement/sql/create_procedure", "CREATE PROCEDURE p() BEGIN SELECT 1; END", "CREATE PROCEDURE p() BEGIN SELECT ?; END", false},
+		{"what was prepared", false, false, "statement/sql/execute_sql", "SELECT 1", "", false},
+		{"the same of MariaDB", true, false, "statement/sql/execute_sql", "EXECUTE s", "EXECUTE s", false},
+		{"of a command", false, false, "statement/com/Close stmt", "SELECT ?", "", false},
+		{"cut", false, false, "statement/sql/select", long[:47] + "...", "SELECT ?, ?", true},
+		{"dots that are the statement's", false, false, "statement/sql/error", "SELECT ...", "SELECT ...", false},
+		{"cut by MySQL 5.6", false, true, "statement/sql/select", long[:49], "SELECT ?, ?", true},
+		{"the rest of a packet of MySQL 5.6", false, true, "statement/sql/select", "SELECT 1; SELECT 2", "SELECT ?", false},
 	} {
-		r := reader{mariadb: c.mariadb, maxText: 50}
+		r := reader{mariadb: c.mariadb, old: c.old, maxText: 50}
 		e := row{name: c.event}
 		e.Kind, e.Has = kindOf(c.event, false), fields
 		r.text(&e, []byte(c.raw))

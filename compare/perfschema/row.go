@@ -121,7 +121,7 @@ func (r *reader) text(e *row, raw []byte) {
 	}
 }
 
-// cut finds out whether a text was cut: the server puts three dots at the end of such a one. Characters of
+// cut finds out whether a text was cut: the server puts three dots at the end of such a one, MySQL 5.6 nothing. Characters of
 // several bytes may be left out before.
 func (r *reader) cut(raw []byte) (text []byte, cut bool) {
 	const dots = "..."
@@ -129,7 +129,7 @@ func (r *reader) cut(raw []byte) (text []byte, cut bool) {
 	if before, ok := bytes.CutSuffix(raw, []byte(dots)); ok && len(raw) > r.maxText-3*longest {
 		return before, true
 	}
-	return raw, false
+	return raw, r.old && len(raw) > r.maxText-longest
 }
 
 // firstOf returns the first of the statements of a sanitised text, and whether there are more.
