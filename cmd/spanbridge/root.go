@@ -40,8 +40,8 @@ func missingError(format string, args ...any) error {
 	return &exitError{exitMissing, fmt.Errorf(format, args...)}
 }
 
-// execute runs a command line and returns the exit code.
-func execute(ctx context.Context, args []string) int {
+// rootCommand makes all commands.
+func rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "spanbridge",
 		Short: "Database spans from the inside: probes of a running server as OpenTelemetry",
@@ -58,6 +58,12 @@ trace, and as metrics. The server is neither changed nor restarted.
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exitError{exitUsage, err} })
 	root.AddCommand(runCommand(), doctorCommand(), probesCommand(), profilesCommand(), checkCommand(), compareCommand(), experimentCommand(), demoCommand(), versionCommand())
+	return root
+}
+
+// execute runs a command line and returns the exit code.
+func execute(ctx context.Context, args []string) int {
+	root := rootCommand()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
