@@ -14,6 +14,7 @@ import (
 
 	"github.com/spanbridge/spanbridge/compare/cost"
 	"github.com/spanbridge/spanbridge/compare/interval"
+	"github.com/spanbridge/spanbridge/compare/load"
 	"github.com/spanbridge/spanbridge/compare/settings"
 )
 
@@ -56,6 +57,9 @@ func (c *comparison) cost(ctx context.Context) (*cost.Result, error) {
 	}
 	if err := c.again(ctx); err != nil { // a comparison may have changed settings and put them back
 		return nil, err
+	}
+	if m, ok := c.load.(*load.Mixed); ok {
+		m.Keep(0) // the journal was for the comparison
 	}
 	began := time.Now()
 	r, err := cost.Run(ctx, cost.Options{

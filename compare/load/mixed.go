@@ -21,7 +21,7 @@ import (
 // other, that sleep, and that fail.
 type Mixed struct {
 	spec        string
-	statements  int // 0: as many as there is time for
+	statements  int // of a run, 0: as many as there is time for
 	connections int
 	seed        int
 	server      *mysql.Config
@@ -49,7 +49,8 @@ func newMixed(spec, options string, server *mysql.Config) (*Mixed, error) {
 	return m, nil
 }
 
-// Keep makes the load keep a journal, and stop after so many statements.
+// Keep makes the load keep a journal, and stop after so many statements of all its runs; 0: it keeps no
+// more of them.
 func (m *Mixed) Keep(most int) { m.keep = most }
 
 // Journal is what was kept, once Run has returned.
@@ -119,7 +120,10 @@ func clientConfig(dsn *mysql.Config) *mysql.Config {
 }
 
 func (m *Mixed) connect(ctx context.Context) ([]*client, error) {
-	limit := m.statements
+	limit := 0
+	if m.statements > 0 {
+		limit = m.journal.numbers + m.statements
+	}
 	if m.keep > 0 && (limit == 0 || limit > m.keep) {
 		limit = m.keep
 	}
