@@ -37,6 +37,7 @@ type compareConfig struct {
 	FailBelow float64
 	Detail    string
 	Most      int
+	PCAP      string
 	Lang      string
 	WithCost  bool
 	Cost      costConfig
@@ -97,6 +98,7 @@ func (c *compareConfig) flags(f *pflag.FlagSet) {
 	f.BoolVar(&c.Restore, "restore", false, "put back what a comparison with --setup has left changed, and do nothing else")
 	f.Float64Var(&c.FailBelow, "fail-below", 0, "exit with code 4 if an account has less than this `PERCENT` of the statements")
 	f.StringVar(&c.Detail, "detail", "phases", "how closely the probes look: query, phases or stages")
+	f.StringVar(&c.PCAP, "pcap", "", "for the account wire read this `FILE` at the end, which tcpdump -w writes meanwhile (default: run tcpdump)")
 	f.IntVar(&c.Most, "most", 500_000, "statements that are kept of each account")
 	f.BoolVar(&c.WithCost, "cost", false, "then measure what each method costs the server under the load: its settings change for the time, and are put back")
 	c.Cost.flags(f)

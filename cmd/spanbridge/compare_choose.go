@@ -25,7 +25,9 @@ type accountKind struct {
 var accountKinds = []accountKind{
 	{"journal", (*comparison).journal},
 	{"probes", (*comparison).probes},
+	{"perfschema", (*comparison).perfschema},
 	{"telemetry", (*comparison).telemetry},
+	{"wire", (*comparison).wire},
 	{"slowlog", (*comparison).slowLog},
 	{"generallog", (*comparison).generalLog},
 }

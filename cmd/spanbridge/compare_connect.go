@@ -9,7 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 
 	"github.com/go-sql-driver/mysql"
@@ -88,6 +90,13 @@ func connectionID(ctx context.Context, conn driver.Conn) (uint64, error) {
 		return 0, fmt.Errorf("the server numbers a connection %v: %w", values[0], err)
 	}
 	return id.V, nil
+}
+
+// numbers are those of the connections until now.
+func (o *ownConnections) numbers() []uint64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Collect(maps.Keys(o.ids))
 }
 
 // without leaves the statements of these connections out of a listing.

@@ -58,6 +58,11 @@ func (c *comparison) setUp(ctx context.Context) error {
 			}
 		}
 	}
+	for _, a := range c.accounts {
+		if w, ok := a.watcher.(setter); ok && a.err == nil {
+			a.err = w.setUp(limited, c.changes)
+		}
+	}
 	for _, change := range c.changes.Changes() {
 		logf("for the time: %s %s is %s, was %s", change.Kind, change.Name, change.Now, change.Was)
 	}

@@ -23,6 +23,11 @@ type watcher interface {
 	end(ctx context.Context) (*compare.Listing, error)
 }
 
+// setter is a watcher that changes settings itself.
+type setter interface {
+	setUp(ctx context.Context, s *settings.Session) error
+}
+
 // checker is a watcher that has more to say of why it cannot be had.
 type checker interface {
 	check(ctx context.Context) error

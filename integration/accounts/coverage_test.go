@@ -21,8 +21,11 @@ func TestEveryAccountIsHeldAgainstTheJournal(t *testing.T) {
 		args     []string
 		accounts []string // that have to be there
 	}{
-		{"mariadb", []string{"--performance-schema=ON"}, []string{"probes", "slowlog", "generallog"}},
-		{"mysql", nil, []string{"probes", "telemetry", "slowlog", "generallog"}},
+		{
+			"mariadb", []string{"--performance-schema=ON", "--performance-schema-events-statements-history-long-size=50000"},
+			[]string{"probes", "perfschema", "wire", "slowlog", "generallog"},
+		},
+		{"mysql", nil, []string{"probes", "perfschema", "telemetry", "wire", "slowlog", "generallog"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := ready(t, c.name, c.args...)

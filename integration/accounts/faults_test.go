@@ -13,6 +13,7 @@ import (
 
 	"github.com/spanbridge/spanbridge/compare"
 	"github.com/spanbridge/spanbridge/compare/logfile"
+	"github.com/spanbridge/spanbridge/compare/perfschema"
 	"github.com/spanbridge/spanbridge/compare/report"
 	"github.com/spanbridge/spanbridge/integration/servers"
 )
@@ -147,5 +148,26 @@ func TestAnAccountThatIsAnHourOffIsFoundOut(t *testing.T) {
 	}
 	if offsets := o.verdict(t, "journal", "probes").Offsets; len(offsets) != 1 || max(offsets[0].Ns, -offsets[0].Ns) > int64(20*time.Millisecond) {
 		t.Errorf("the clock of the probes is told to be off: %+v", offsets)
+	}
+}
+
+// TestAHistoryThatIsTooSmallIsFoundOut: what Performance Schema overwrites before it can be read is told as lost, and
+// nothing else is missing.
+func TestAHistoryThatIsTooSmallIsFoundOut(t *testing.T) {
+	for name, args := range map[string][]string{"mariadb": {"--performance-schema=ON"}, "mysql": nil} {
+		t.Run(name, func(t *testing.T) {
+			s := startServer(t, name, append(args, "--performance-schema-events-statements-history-long-size=20")...)
+			o := spanbridgeCompare(t, s, "--accounts", "journal,perfschema", "--load", "mixed:statements=4000,connections=8", "--duration", "60s",
+				"--setup", "--state", filepath.Join(t.TempDir(), "state"))
+			a := o.account(t, "perfschema")
+			if a.Coverage == nil {
+				t.Fatal(o.stderr)
+			}
+			over := shortOf(a, perfschema.WhyOverwritten)
+			t.Logf("%d of %d are told to be overwritten, unexplained %d, losses %+v", over, a.Coverage.Expected, a.Coverage.Unexplained, a.Losses)
+			if over == 0 || a.Coverage.Unexplained > 0 || a.Coverage.Seen+over != a.Coverage.Expected {
+				t.Errorf("%+v", a.Coverage)
+			}
+		})
 	}
 }

@@ -28,7 +28,7 @@ func TestWhatAKilledComparisonHasChangedIsPutBack(t *testing.T) {
 			s := startServer(t, name, "--long-query-time=7.5", "--log-output=TABLE")
 			before := settingsOf(t, s)
 			state := filepath.Join(t.TempDir(), "state.json")
-			killed(t, s, "--setup", "--state", state, "--accounts", "probes,slowlog,generallog", "--duration", "60s")
+			killed(t, s, "--setup", "--state", state, "--accounts", "probes,slowlog,generallog,perfschema", "--duration", "60s")
 			if cmp.Equal(before, settingsOf(t, s)) {
 				t.Fatal("nothing was changed")
 			}
