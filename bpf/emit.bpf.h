@@ -149,17 +149,6 @@ __noinline int restart_event(struct event *event, const struct frame *frame)
 	return 0;
 }
 
-/*
- * The event of the record with that number, or NULL: the buffer could not be had when
- * the operation began, and holds another one's record.
- */
-static __always_inline struct event *event_of(__u32 seq, struct event *event)
-{
-	if (!event || checked(event)->seq != seq)
-		return 0;
-	return event;
-}
-
 /* Whether a span tells of it, or only the metrics. */
 static __always_inline bool is_told(const struct op_config *config, const struct frame *frame)
 {

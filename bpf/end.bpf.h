@@ -97,8 +97,11 @@ static __always_inline int on_end(struct hit *hit, const struct op_config *confi
 	count(op, COUNT_DONES);
 	capture(hit, 0, hit->spec->early, 0);
 	count(op, COUNT_PAIRED);
-	if (!config->is_inline)
+	if (!config->is_inline) {
 		end_running(hit->thread, level, hit->event, hit->now_ns);
+		if (hit->thread->asking && !config->apart)
+			take_answers(hit->thread, hit->event, COUNT_REPLACED);
+	}
 	finish(hit, config, hit->now_ns);
 	pop(hit->thread, hit->frame);
 	if (config->follows)

@@ -26,6 +26,7 @@
 #include "args.bpf.h"
 #include "clock.bpf.h"
 #include "thread.bpf.h"
+#include "asked.bpf.h"
 #include "server.bpf.h"
 #include "kernelargs.bpf.h"
 #include "pending.bpf.h"
@@ -139,6 +140,10 @@ static __always_inline int on_start(struct hit *hit, __u32 site)
 	if (thread)
 		hit->event->parent_seq = thread->open_seq;
 	capture_all(hit);
+	if (thread && is_asked(hit->config)) {
+		begin_asked(hit, thread);
+		return 0;
+	}
 	/* Last, so that the time spent here is not counted as the operation's. */
 	hit->event->start_ns = hit->real_start_ns ?: bpf_ktime_get_ns();
 	return 0;
@@ -203,6 +208,8 @@ static __always_inline int on_done(struct hit *hit, __u32 site)
 	if (!meets(hit, site))
 		return 0;
 	op = hit->spec->op;
+	if (is_asked(hit->config))
+		return end_asked(hit);
 	if (hit->config->is_inline)
 		return end_inside(hit);
 	if (!find_pending(hit)) {
@@ -274,7 +281,10 @@ SEC("kprobe") int kernel_point(void *ctx)
 /* A thread that ends takes its open operations with it. */
 SEC("raw_tp/sched_process_exit") int pending_exit(void *ctx)
 {
-	abandon_pending(bpf_get_current_task_btf());
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	abandon_pending(task);
+	forget_asked(task);
 	return 0;
 }
 

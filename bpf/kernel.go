@@ -50,15 +50,17 @@ func NewKernel(s KernelSettings, types *btf.Cache, others *ProgramsObjects) (*Ke
 		KernelMapCounters: others.Counters, KernelMapEmptyHistogram: others.EmptyHistogram, KernelMapEvents: others.Events,
 		KernelMapHistograms: others.Histograms, KernelMapOps: others.Ops, KernelMapSites: others.Sites,
 		KernelMapTargets: others.Targets, KernelMapThreads: others.Threads,
+		KernelMapAsked: others.Asked, KernelMapBuffers: others.Buffers,
 	}}
 	for name, m := range k.shared {
 		spec.Maps[name].MaxEntries = m.MaxEntries()
 	}
 	for name := range spec.Maps {
-		if strings.HasPrefix(name, "buffers") {
-			delete(spec.Maps, name) // of the others' records alone
+		if strings.HasPrefix(name, KernelMapBuffers) && name != KernelMapBuffers {
+			delete(spec.Maps, name) // each is in the array of them, which the others have filled
 		}
 	}
+	spec.Maps[KernelMapBuffers].Contents = nil
 	spec.Maps[KernelMapPoints].MaxEntries = others.Sites.MaxEntries()
 	watching := spec.Copy()
 	for _, action := range []Action{ActionStart, ActionDone, ActionPoint} {
@@ -75,6 +77,7 @@ func NewKernel(s KernelSettings, types *btf.Cache, others *ProgramsObjects) (*Ke
 		NoEvent      *ebpf.Map     `ebpf:"no_event"`
 		Open         *ebpf.Map     `ebpf:"open_pending_operations"`
 		Points       *ebpf.Map     `ebpf:"points"`
+		NoneAsked    *ebpf.Map     `ebpf:"none_asked"`
 		PendingExit  *ebpf.Program `ebpf:"pending_exit"`
 		CountPending *ebpf.Program `ebpf:"count_pending"`
 	}
@@ -82,7 +85,7 @@ func NewKernel(s KernelSettings, types *btf.Cache, others *ProgramsObjects) (*Ke
 		return nil, fmt.Errorf("assign programs and maps: %w", err)
 	}
 	k.Objects.PendingOfThread, k.Objects.Pending, k.Objects.NoEvent = own.Threads, own.Pending, own.NoEvent
-	k.Objects.OpenPendingOperations, k.Objects.Points = own.Open, own.Points
+	k.Objects.OpenPendingOperations, k.Objects.Points, k.Objects.NoneAsked = own.Open, own.Points, own.NoneAsked
 	k.Objects.PendingExit, k.Objects.CountPending = own.PendingExit, own.CountPending
 	return k, nil
 }
@@ -133,7 +136,7 @@ func (k *Kernel) Program(action Action, hook Hook) (*ebpf.Program, error) {
 	with := map[string]*ebpf.Map{
 		KernelMapPendingOfThread: k.Objects.PendingOfThread, KernelMapPending: k.Objects.Pending,
 		KernelMapNoEvent: k.Objects.NoEvent, KernelMapOpenPendingOperations: k.Objects.OpenPendingOperations,
-		KernelMapPoints: k.Objects.Points,
+		KernelMapPoints: k.Objects.Points, KernelMapNoneAsked: k.Objects.NoneAsked,
 	}
 	for name, m := range k.shared {
 		with[name] = m

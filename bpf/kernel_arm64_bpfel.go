@@ -16,6 +16,7 @@ import (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	KernelMapAsked                 = "asked"
 	KernelMapBuffers               = "buffers"
 	KernelMapBuffers0              = "buffers0"
 	KernelMapBuffers1              = "buffers1"
@@ -26,6 +27,7 @@ const (
 	KernelMapEvents                = "events"
 	KernelMapHistograms            = "histograms"
 	KernelMapNoEvent               = "no_event"
+	KernelMapNoneAsked             = "none_asked"
 	KernelMapOpenPendingOperations = "open_pending_operations"
 	KernelMapOps                   = "ops"
 	KernelMapPending               = "pending"
@@ -100,6 +102,7 @@ type KernelProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type KernelMapSpecs struct {
+	Asked                 *ebpf.MapSpec `ebpf:"asked"`
 	Buffers               *ebpf.MapSpec `ebpf:"buffers"`
 	Buffers0              *ebpf.MapSpec `ebpf:"buffers0"`
 	Buffers1              *ebpf.MapSpec `ebpf:"buffers1"`
@@ -110,6 +113,7 @@ type KernelMapSpecs struct {
 	Events                *ebpf.MapSpec `ebpf:"events"`
 	Histograms            *ebpf.MapSpec `ebpf:"histograms"`
 	NoEvent               *ebpf.MapSpec `ebpf:"no_event"`
+	NoneAsked             *ebpf.MapSpec `ebpf:"none_asked"`
 	OpenPendingOperations *ebpf.MapSpec `ebpf:"open_pending_operations"`
 	Ops                   *ebpf.MapSpec `ebpf:"ops"`
 	Pending               *ebpf.MapSpec `ebpf:"pending"`
@@ -152,6 +156,7 @@ func (o *KernelObjects) Close() error {
 //
 // It can be passed to LoadKernelObjects or ebpf.CollectionSpec.LoadAndAssign.
 type KernelMaps struct {
+	Asked                 *ebpf.Map `ebpf:"asked"`
 	Buffers               *ebpf.Map `ebpf:"buffers"`
 	Buffers0              *ebpf.Map `ebpf:"buffers0"`
 	Buffers1              *ebpf.Map `ebpf:"buffers1"`
@@ -162,6 +167,7 @@ type KernelMaps struct {
 	Events                *ebpf.Map `ebpf:"events"`
 	Histograms            *ebpf.Map `ebpf:"histograms"`
 	NoEvent               *ebpf.Map `ebpf:"no_event"`
+	NoneAsked             *ebpf.Map `ebpf:"none_asked"`
 	OpenPendingOperations *ebpf.Map `ebpf:"open_pending_operations"`
 	Ops                   *ebpf.Map `ebpf:"ops"`
 	Pending               *ebpf.Map `ebpf:"pending"`
@@ -174,6 +180,7 @@ type KernelMaps struct {
 
 func (m *KernelMaps) Close() error {
 	return _KernelClose(
+		m.Asked,
 		m.Buffers,
 		m.Buffers0,
 		m.Buffers1,
@@ -184,6 +191,7 @@ func (m *KernelMaps) Close() error {
 		m.Events,
 		m.Histograms,
 		m.NoEvent,
+		m.NoneAsked,
 		m.OpenPendingOperations,
 		m.Ops,
 		m.Pending,

@@ -29,7 +29,7 @@ const (
 type Settings struct {
 	// TextHead is how many bytes of a statement's start are kept, from
 	// MinTextHead to MaxTextHead. Every traced thread holds a buffer of
-	// this size and about 2.5 KiB more, in kernel memory.
+	// this size and about 6 KiB more, in kernel memory.
 	TextHead int
 	// RingBytes is the size of the ring buffer: a power of two, and a
 	// multiple of the page size.

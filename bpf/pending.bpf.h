@@ -75,6 +75,12 @@ static __always_inline bool read_key(struct hit *hit)
 	return true;
 }
 
+/* Whether it belongs into a record of the thread, and ends elsewhere (bpf/asked.bpf.h). */
+static __always_inline bool is_asked(const struct op_config *config)
+{
+	return config->is_inline && config->keyed;
+}
+
 /* Finds the open operation that a hit belongs to. */
 static __always_inline bool find_pending(struct hit *hit)
 {
@@ -144,7 +150,8 @@ static __always_inline bool open_pending(struct hit *hit)
 	__u32 op = hit->spec->op, slot = hit->config->thread_name - 1;
 	struct event *event;
 
-	if (find_pending(hit))
+	/* Of what is asked for inside of a statement its place tells that. */
+	if (find_pending(hit) && !is_asked(hit->config))
 		count(op, COUNT_REPLACED);
 	event = new_pending(hit);
 	if (!event) {

@@ -15,7 +15,8 @@
 #define MAX_DEPTH      16  /* open operations of a thread */
 #define MAX_LEVELS     4   /* nested operations with a record buffer; a power of two */
 #define MAX_ENTRIES    64  /* inner operations inside a record */
-#define MAX_CLASSES    8   /* classes of inner operations beyond those */
+#define MAX_CLASSES    12  /* classes of inner operations beyond those */
+#define MORE_VALUES    4   /* integers of an entry beside its value */
 #define MAX_DETAILS    4   /* inner operations of a record of which details are told; a power of two */
 #define DETAIL_VALUES  6   /* integers of a detail */
 #define DETAIL_NAMES   4   /* names of a detail; a power of two */
@@ -233,6 +234,7 @@ struct times {
 struct entry {
 	__u16 op, flags, depth, pad;
 	__u64 start_ns, duration_ns, value;
+	__u64 more[MORE_VALUES]; /* of one at probes of the kernel: those behind the value */
 };
 
 /* Where a string lies in an event's data, or a name in a detail; length without its NUL. */

@@ -22,6 +22,7 @@
 #include "args.bpf.h"
 #include "clock.bpf.h"
 #include "thread.bpf.h"
+#include "asked.bpf.h"
 #include "server.bpf.h"
 #include "attribute.bpf.h"
 #include "capture.bpf.h"

@@ -31,6 +31,16 @@ type ProgramsArg struct {
 	Pad      [2]uint8
 }
 
+type ProgramsAskedOfThread struct {
+	_     structs.HostLayout
+	Place [16]struct {
+		_     structs.HostLayout
+		State uint32
+		Seq   uint32
+		Entry ProgramsEntry
+	}
+}
+
 type ProgramsCapture struct {
 	_      structs.HostLayout
 	Arg    ProgramsArg
@@ -105,6 +115,7 @@ type ProgramsEntry struct {
 	StartNs    uint64
 	DurationNs uint64
 	Value      uint64
+	More       [4]uint64
 }
 
 type ProgramsEvent struct {
@@ -127,8 +138,8 @@ type ProgramsEvent struct {
 	Before     uint8
 	Details    uint8
 	Now        uint8
-	RestCount  [8]uint32
-	RestNs     [8]uint64
+	RestCount  [12]uint32
+	RestNs     [12]uint64
 	Values     [16]uint64
 	Strings    [6]struct {
 		_      structs.HostLayout
@@ -229,9 +240,10 @@ type ProgramsThread struct {
 	Command      uint8
 	Detailed     uint8
 	Busy         uint8
+	Asking       uint8
+	_            [1]byte
 	Refused      uint16
 	RefusedInner uint16
-	_            [2]byte
 	Running      [4]struct {
 		_       structs.HostLayout
 		StartNs uint64
@@ -395,6 +407,7 @@ type ProgramsTimes struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	ProgramsMapAsked           = "asked"
 	ProgramsMapBuffers         = "buffers"
 	ProgramsMapBuffers0        = "buffers0"
 	ProgramsMapBuffers1        = "buffers1"
@@ -484,6 +497,7 @@ type ProgramsProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type ProgramsMapSpecs struct {
+	Asked          *ebpf.MapSpec `ebpf:"asked"`
 	Buffers        *ebpf.MapSpec `ebpf:"buffers"`
 	Buffers0       *ebpf.MapSpec `ebpf:"buffers0"`
 	Buffers1       *ebpf.MapSpec `ebpf:"buffers1"`
@@ -535,6 +549,7 @@ func (o *ProgramsObjects) Close() error {
 //
 // It can be passed to LoadProgramsObjects or ebpf.CollectionSpec.LoadAndAssign.
 type ProgramsMaps struct {
+	Asked          *ebpf.Map `ebpf:"asked"`
 	Buffers        *ebpf.Map `ebpf:"buffers"`
 	Buffers0       *ebpf.Map `ebpf:"buffers0"`
 	Buffers1       *ebpf.Map `ebpf:"buffers1"`
@@ -556,6 +571,7 @@ type ProgramsMaps struct {
 
 func (m *ProgramsMaps) Close() error {
 	return _ProgramsClose(
+		m.Asked,
 		m.Buffers,
 		m.Buffers0,
 		m.Buffers1,

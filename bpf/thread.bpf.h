@@ -34,6 +34,7 @@ struct thread {
 	__u8 command;  /* guard value of the last start, plus 1 */
 	__u8 detailed; /* there are details of entries */
 	__u8 busy;     /* a program is at work here: what interrupts it keeps off */
+	__u8 asking;   /* requests of bpf/asked.bpf.h that are not done with */
 	__u16 refused;	     /* the operation that it did not open, plus 1 */
 	__u16 refused_inner; /* the same of an inner operation */
 	struct running running[MAX_LEVELS];
@@ -92,6 +93,17 @@ static __always_inline struct event *record_buffer(struct task_struct *task, __u
 	void *map = bpf_map_lookup_elem(&buffers, &level);
 
 	return map ? bpf_task_storage_get(map, task, 0, flags) : 0;
+}
+
+/*
+ * The event of the record with that number, or NULL: the buffer could not be had when
+ * the operation began, and holds another one's record.
+ */
+static __always_inline struct event *event_of(__u32 seq, struct event *event)
+{
+	if (!event || checked(event)->seq != seq)
+		return 0;
+	return event;
 }
 
 #define SHIELDED -2

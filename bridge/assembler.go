@@ -23,6 +23,7 @@ const (
 	keyLength    = "spanbridge.query.length"
 	keyUnread    = "spanbridge.query.unread"
 	keyRest      = "spanbridge.children.omitted"
+	keyRestTime  = "spanbridge.children.omitted.duration"
 	keyStale     = "spanbridge.context.stale" // of a link
 	keyOpen      = "spanbridge.unfinished"
 
@@ -227,14 +228,19 @@ func (a *Assembler) describe(span *Span, r *Record, op *Operation, instance *Ins
 	a.describeTimes(r)
 	if op.Apart {
 		a.describeApart(r)
-	} else if omitted := sum(r.RestCount[:]) + int64(r.Unlisted); omitted > 0 {
+		return
+	}
+	if omitted := int64(sum(r.RestCount[:])) + int64(r.Unlisted); omitted > 0 {
 		a.attrs = append(a.attrs, Int(keyRest, omitted))
+	}
+	if ns := sum(r.RestNs[:]); ns > 0 {
+		a.attrs = append(a.attrs, Float(keyRestTime, float64(ns)/1e9))
 	}
 }
 
-func sum(counts []uint32) (n int64) {
-	for _, c := range counts {
-		n += int64(c)
+func sum[T uint32 | uint64](all []T) (n T) {
+	for _, one := range all {
+		n += one
 	}
 	return n
 }

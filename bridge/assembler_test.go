@@ -158,7 +158,7 @@ func TestInnerOperationsBecomeChildren(t *testing.T) {
 			{Op: opSort, Depth: 2, StartNs: 3000, DurationNs: 1000, Value: 99},
 			{Op: opExecute, Depth: 1, StartNs: 2000, DurationNs: 5000, Flags: FlagFailed},
 		}
-		r.RestCount[0] = 3
+		r.RestCount[0], r.RestNs[0], r.RestNs[1] = 3, 4_000_000, 1_000_000
 	}))
 	byName := make(map[string]*Span)
 	for i := range a.Spans() {
@@ -186,6 +186,32 @@ func TestInnerOperationsBecomeChildren(t *testing.T) {
 	if got := attrsOf(root)["spanbridge.children.omitted"]; got != "3" {
 		t.Errorf("omitted children are %q", got)
 	}
+	if got := attrsOf(root)["spanbridge.children.omitted.duration"]; got != "0.005" {
+		t.Errorf("omitted children took %q", got)
+	}
+}
+
+// What ended elsewhere comes late in a record: what was around it has come before.
+func TestInnerOperationsThatComeLateHaveTheirParents(t *testing.T) {
+	a := newAssembler(AssemblerConfig{})
+	a.Add(query("SELECT a FROM t", func(r *Record) {
+		r.Entries = []Entry{
+			{Op: opExecute, Depth: 1, StartNs: 2000, DurationNs: 5000},
+			{Op: opExecute, Depth: 1, StartNs: 7500, DurationNs: 500},
+			{Op: opSort, Depth: 2, StartNs: 3000, DurationNs: 4000},
+		}
+	}))
+	for i := range a.Spans() {
+		if s := &a.Spans()[i]; s.Name == "sort" {
+			for j := range a.Spans() {
+				if parent := &a.Spans()[j]; parent.SpanID == s.Parent && (parent.Name != "execute" || parent.EndNs != s.EndNs) {
+					t.Errorf("sort is below %s from %d to %d", parent.Name, parent.StartNs, parent.EndNs)
+				}
+			}
+			return
+		}
+	}
+	t.Error("there is no sort")
 }
 
 func TestUnknownOperationIsCounted(t *testing.T) {

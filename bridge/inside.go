@@ -3,7 +3,9 @@
 package bridge
 
 import (
+	"cmp"
 	"math"
+	"slices"
 
 	"github.com/spanbridge/spanbridge/bridge/sqltext"
 )
@@ -27,7 +29,15 @@ func insideOf(r *Record, op *Operation, instance *Instance, t *told) inside {
 	if r.StartNs < t.boundary && t.boundary < r.EndNs {
 		in.boundaryNs = t.boundary
 	}
+	if !slices.IsSortedFunc(in.entries, byEnd) { // what ended elsewhere may come late
+		slices.SortStableFunc(in.entries, byEnd)
+	}
 	return in
+}
+
+// byEnd orders entries by their ends, and those that end together from the inside out.
+func byEnd(a, b Entry) int {
+	return cmp.Or(cmp.Compare(a.StartNs+a.DurationNs, b.StartNs+b.DurationNs), cmp.Compare(b.Depth, a.Depth))
 }
 
 // addInside makes the spans of the phases, the entries and the waits. Both come
@@ -131,15 +141,26 @@ func (a *Assembler) describeEntry(e *Entry, d *Detail, op *Operation) {
 	for i := range op.Fields {
 		switch f := &op.Fields[i]; {
 		case f.Type <= FieldInt && f.Slot == 0:
-			if f.Attr != "" {
-				a.attrs = append(a.attrs, Int(f.Attr, int64(e.Value)))
-			}
+			a.addValue(f, e.Value)
+		case f.Type <= FieldInt && op.InKernel && f.Slot <= len(e.More):
+			a.addValue(f, e.More[f.Slot-1])
 		case d != nil && f.Attr != "" && !f.Role.private():
 			a.addDetail(f, d)
 		}
 	}
 	if d != nil {
 		a.addLock(op, d)
+	}
+}
+
+// addValue appends an attribute of an integer of an entry.
+func (a *Assembler) addValue(f *Field, value uint64) {
+	switch name, named := f.Names[value]; {
+	case f.Attr == "" || value == 0 && f.OmitZero:
+	case named:
+		a.attrs = append(a.attrs, String(f.Attr, name))
+	default:
+		a.attrs = append(a.attrs, Int(f.Attr, int64(value)))
 	}
 }
 

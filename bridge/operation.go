@@ -131,7 +131,7 @@ type Operation struct {
 	Resets uint64
 	Point  bool // a single event without an end
 	// InKernel says that the probes are in the kernel: the last string of a record
-	// is the name of the thread.
+	// is the name of the thread, and entries have more than one value.
 	InKernel bool
 	// Host is what the operation's spans come from where they are of the host as a
 	// whole, not of a process that the directory knows; else nil.

@@ -10,7 +10,8 @@ const (
 	MaxStrings = 6  // string captures of an operation
 	MaxEntries = 64 // inner operations that ride inside a record
 	MaxWaits   = 16 // longer waits that are told one by one
-	MaxClasses = 8  // classes into which further inner operations are summed
+	MaxClasses = 12 // classes into which further inner operations are summed
+	MoreValues = 4  // integers of an inner operation at probes in the kernel, beside the first
 
 	DetailValues = 6 // integers of a detail
 	DetailNames  = 4 // names of a detail
@@ -44,6 +45,8 @@ type Entry struct {
 	StartNs    uint64 // CLOCK_MONOTONIC, nanoseconds
 	DurationNs uint64
 	Value      uint64 // the operation's first integer capture
+	// More are those that follow, by slot, of an operation at probes in the kernel.
+	More [MoreValues]uint64
 }
 
 // Detail is what became known of an inner operation beside its entry.

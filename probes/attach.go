@@ -104,7 +104,7 @@ func (s *Session) newServed(profile *catalog.Profile, p *plan) (*served, error) 
 	}
 	s.later.Store(sv.op, sv.later)
 	o := bridgeOperation(profile, p)
-	o.InKernel = sv.inKernel() && !op.Inline()
+	o.InKernel = sv.inKernel()
 	if sv.inKernel() && o.Point && len(sv.sites) > 1 {
 		o.By = []*bridge.Field{{Name: "probe", Attr: keyProbe, Type: bridge.FieldString}}
 		s.countBySite(sv)

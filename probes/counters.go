@@ -98,7 +98,7 @@ func (s *Session) openOperations() ([]uint64, error) {
 	if s.inKernel == nil {
 		return counts, nil
 	}
-	return counts, s.inKernel.addOpen(counts)
+	return counts, s.addOpenInKernel(counts)
 }
 
 // Histograms reads the durations that the kernel side has counted, and the

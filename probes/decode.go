@@ -135,7 +135,7 @@ func decodeEntries(data []byte, e *bpf.ProgramsEvent, r *bridge.Record) error {
 		e := next()
 		r.Entries = append(r.Entries, bridge.Entry{
 			Op: e.Op, Flags: bridge.RecordFlags(e.Flags), Depth: e.Depth,
-			StartNs: e.StartNs, DurationNs: e.DurationNs, Value: e.Value,
+			StartNs: e.StartNs, DurationNs: e.DurationNs, Value: e.Value, More: e.More,
 		})
 	}
 	for range waits {

@@ -84,7 +84,7 @@ var errnoNames = sync.OnceValue(func() map[uint64]string {
 
 // tables are the kernel's names for numbers, by the names of profiles.
 var tables = map[catalog.Table]func() map[uint64]string{
-	catalog.TableErrors: errnoNames, catalog.TableStatuses: statusNames, catalog.TableSyscalls: syscallNames,
+	catalog.TableDevices: deviceNames, catalog.TableErrors: errnoNames, catalog.TableStatuses: statusNames, catalog.TableSyscalls: syscallNames,
 }
 
 // statusNames are those of how processes end, as wait(2) tells it: the code with

@@ -55,8 +55,12 @@ type programKey struct {
 	attach ebpf.AttachType
 }
 
-// maxPending is how many operations are kept by key at a time, over all.
-const maxPending = 8192
+// How many operations are kept by key at a time, over all: of the host, and of the
+// statements that observed servers are at.
+const (
+	maxPending = 8192
+	maxAsked   = 2048
+)
 
 // openKernel prepares for the probes in the kernel that the profiles may have.
 func (s *Session) openKernel() error {
@@ -72,6 +76,8 @@ func (s *Session) openKernel() error {
 				settings.Strings = max(settings.Strings, tier.StringBytes()+threadNameBytes)
 				switch {
 				case op.Point():
+				case tier.Keyed() && op.Inline():
+					settings.Pending = max(settings.Pending, maxAsked)
 				case tier.Keyed():
 					settings.Pending = maxPending
 				default:
@@ -323,7 +329,8 @@ func closeAll(links []io.Closer) error {
 
 // addOpen adds the operations at probes in the kernel that are open: those of
 // threads, and those kept by key.
-func (k *kernelPrograms) addOpen(counts []uint64) error {
+func (s *Session) addOpenInKernel(counts []uint64) error {
+	k := s.inKernel
 	for i := range counts {
 		if err := k.Objects.OpenPendingOperations.Put(uint32(i), uint64(0)); err != nil {
 			return fmt.Errorf("reset count of open operations: %w", err)
@@ -339,7 +346,10 @@ func (k *kernelPrograms) addOpen(counts []uint64) error {
 		}
 		counts[i] += n
 	}
-	return k.addKeyed(counts)
+	if err := s.addAsked(counts); err != nil {
+		return err
+	}
+	return s.addKeyed(counts)
 }
 
 // pendingKey is struct pending_key of bpf/kernelargs.bpf.h.
@@ -348,15 +358,37 @@ type pendingKey struct {
 	Op     uint64
 }
 
-func (k *kernelPrograms) addKeyed(counts []uint64) error {
+// addKeyed leaves out what threads have asked for: they may have given it up.
+func (s *Session) addKeyed(counts []uint64) error {
 	var key pendingKey
 	var value []byte
-	it := k.Objects.Pending.Iterate()
+	operations := s.operations()
+	it := s.inKernel.Objects.Pending.Iterate()
 	for it.Next(&key, &value) {
-		if key.Op < uint64(len(counts)) {
+		if key.Op < uint64(len(operations)) && !operations[key.Op].Inline {
 			counts[key.Op]++
 		}
 	}
+	return ended(it)
+}
+
+// addAsked adds what threads have asked for inside of statements (bpf/asked.bpf.h).
+func (s *Session) addAsked(counts []uint64) error {
+	var tid uint32
+	var of bpf.ProgramsAskedOfThread
+	it := s.objects.Asked.Iterate()
+	for it.Next(&tid, &of) {
+		for i := range of.Place {
+			if p := &of.Place[i]; p.State != 0 && p.Seq != 0 {
+				counts[p.Entry.Op]++
+			}
+		}
+	}
+	return ended(it)
+}
+
+// ended is why the walk over a map has ended. That entries went meanwhile is no error.
+func ended(it *ebpf.MapIterator) error {
 	if err := it.Err(); err != nil && !errors.Is(err, ebpf.ErrIterationAborted) {
 		return fmt.Errorf("count open operations: %w", err)
 	}

@@ -22,7 +22,7 @@ type Attribute struct {
 	// Text for values of an integer capture; others keep their number.
 	Names map[uint64]string `yaml:"names" form:"line"`
 	// Names of the kernel for values of an integer capture.
-	Table Table `yaml:"table" jsonschema:"enum=errors,enum=statuses,enum=syscalls"`
+	Table Table `yaml:"table" jsonschema:"enum=devices,enum=errors,enum=statuses,enum=syscalls"`
 	// The value may be a secret, as arguments of a program are: it is there only with --raw-text.
 	Raw bool `yaml:"raw"`
 	// A constant instead of a capture: text, a whole number or a truth value.
@@ -35,6 +35,7 @@ type Table string
 
 // The tables.
 const (
+	TableDevices  Table = "devices"  // of disks and their parts, as a dev_t: vda1
 	TableErrors   Table = "errors"   // ENOENT
 	TableStatuses Table = "statuses" // of processes that ended: 1, SIGKILL
 	TableSyscalls Table = "syscalls" // openat

@@ -227,7 +227,7 @@ func (v *validator) inlineAttribute(op *Operation, a *Attribute) {
 		return
 	}
 	for _, tier := range op.Tiers {
-		if i := tier.Slots().Value(a.Capture); i > 0 && !tier.noted(a.Capture) {
+		if i := tier.Slots().Value(a.Capture); i > 0 && !tier.Kernel() && !tier.noted(a.Capture) {
 			v.add(a.At.at("capture", "an operation with a parent carries only its first integer capture, in tier %s that is %s, and those of notes",
 				tier.Name, tier.Slots().Values[0].Name))
 			return

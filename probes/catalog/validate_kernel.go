@@ -2,7 +2,11 @@
 
 package catalog
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/spanbridge/spanbridge/bridge"
+)
 
 // ofHost checks that a profile without processes needs none.
 func (v *validator) ofHost(p *Profile) {
@@ -58,12 +62,25 @@ func (v *validator) kernelTier(op *Operation, t *Tier) {
 			v.add(op.At.at(key, "an operation with a parent belongs to the process of that one"))
 		}
 	}
-	if op.Inline() && t.Keyed() {
-		v.add(t.Start[0].At.at("key", "an operation with a parent belongs to the thread"))
-	}
+	v.insideKernel(op, t)
 	strings := len(t.Slots().Strings)
 	if strings >= maxKernelStrings+1 {
 		v.add(t.At.Fault("%d string captures are too many, want at most %d beside the name of the thread", strings, maxKernelStrings))
+	}
+}
+
+// insideKernel checks what an operation with a parent captures, which is kept with
+// the others that ride in a record.
+func (v *validator) insideKernel(op *Operation, t *Tier) {
+	slots := t.Slots()
+	switch {
+	case !op.Inline():
+	case len(t.Note) > 0:
+		v.add(t.Note[0].At.at("probe", "an operation with a parent has no notes, at probes in the kernel"))
+	case len(slots.Strings) > 0:
+		v.add(slots.Strings[0].At.at("type", "an operation with a parent captures integers only, at probes in the kernel"))
+	case len(slots.Values) > 1+bridge.MoreValues:
+		v.add(slots.Values[1+bridge.MoreValues].At.Fault("an operation with a parent captures at most %d integers, at probes in the kernel", 1+bridge.MoreValues))
 	}
 }
 

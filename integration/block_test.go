@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build integration
+
+package integration
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sys/unix"
+
+	"github.com/spanbridge/spanbridge/integration/servers"
+)
+
+// blockTrace has the kernel's own tracer write down what disks are asked to read, from
+// when it is made until the test ends. It is the tracer of a place that nobody else
+// uses: an instance (Documentation/trace/ftrace.rst).
+type blockTrace struct{ dir string }
+
+func traceBlock(t *testing.T) *blockTrace {
+	t.Helper()
+	root := t.TempDir()
+	if err := unix.Mount("tracefs", root, "tracefs", 0, ""); err != nil {
+		t.Fatalf("mount a tracefs: %v", err)
+	}
+	t.Cleanup(func() { unix.Unmount(root, unix.MNT_DETACH) })
+	b := &blockTrace{filepath.Join(root, "instances", fmt.Sprintf("spanbridge-%d", os.Getpid()))}
+	if err := os.Mkdir(b.dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.Remove(b.dir) })
+	for _, setting := range [][2]string{
+		{"trace_clock", "mono"}, {"buffer_size_kb", "4096"},
+		{"events/block/block_getrq/filter", `rwbs ~ "R*"`}, {"events/block/block_rq_complete/filter", `rwbs ~ "R*"`},
+		{"events/block/block_getrq/enable", "1"}, {"events/block/block_rq_complete/enable", "1"},
+	} {
+		if err := os.WriteFile(filepath.Join(b.dir, setting[0]), []byte(setting[1]), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b
+}
+
+// blockRead is what a thread had a disk read: by the tracer, or by a span.
+type blockRead struct {
+	sector, bytes int64
+	took          time.Duration
+}
+
+func (r blockRead) String() string { return fmt.Sprintf("%d bytes at %d", r.bytes, r.sector) }
+
+var traceLine = regexp.MustCompile(`-(\d+)\s+\[.* (\d+)\.(\d{6}): (block_getrq|block_rq_complete): (\d+,\d+) \S+ (?:\(.*?\) )?(\d+) \+ (\d+) `)
+
+const sectorSize = 512
+
+// reads returns what threads have asked for and got, in the order of the asking.
+func (b *blockTrace) reads(t *testing.T, tids map[int64]bool) (all []blockRead) {
+	t.Helper()
+	lines, err := os.ReadFile(filepath.Join(b.dir, "trace"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	type asked struct {
+		index int
+		at    time.Duration
+	}
+	open := make(map[string]asked) // by disk and sector
+	for _, m := range traceLine.FindAllStringSubmatch(string(lines), -1) {
+		tid, seconds, micros, sector, sectors := integer(t, m[1]), integer(t, m[2]), integer(t, m[3]), integer(t, m[6]), integer(t, m[7])
+		at := time.Duration(seconds)*time.Second + time.Duration(micros)*time.Microsecond
+		where := m[5] + " " + m[6]
+		if m[4] == "block_getrq" {
+			if tids[tid] {
+				open[where] = asked{len(all), at}
+				all = append(all, blockRead{sector: sector})
+			}
+		} else if a, ok := open[where]; ok {
+			all[a.index].bytes, all[a.index].took = sectors*sectorSize, at-a.at
+			delete(open, where)
+		}
+	}
+	return all
+}
+
+func integer(t *testing.T, text string) int64 {
+	t.Helper()
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// TestReadsFromTheDiskAreBelowTheStatementThatAskedForThem has each server read pages that
+// are in no cache. Every read that the kernel's own tracer has of the serving threads is a
+// span below a statement, of the same sector, with the same bytes, and took as long.
+func TestReadsFromTheDiskAreBelowTheStatementThatAskedForThem(t *testing.T) {
+	tests := []struct {
+		name  string
+		own   string // the server's own word for it
+		start func(t *testing.T) (server *servers.Server, work func())
+	}{
+		{"MariaDB 10.11", "disk I/O wait", coldReadsOf(servers.StockMariaDB)},
+		{"MySQL 9.7", "disk read", coldReadsOf(servers.MySQL)},
+		{"PostgreSQL", "", coldReadsOfPostgreSQL},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			server, work := test.start(t)
+			trace := traceBlock(t)
+			r := watch(t, server, work, "--detail", "stages")
+			spans, tids := r.blockReads(t)
+			traced := trace.reads(t, tids)
+			wantSameReads(t, spans, traced)
+			if test.own != "" && !slices.ContainsFunc(r.spans, func(s otlpSpan) bool { return s.Name == test.own }) {
+				t.Errorf("there is no span %q", test.own)
+			}
+		})
+	}
+}
+
+// coldReadsOf starts a server of the MySQL family whose buffer pool is smaller than the
+// table, and which reads around the page cache.
+func coldReadsOf(start func(context.Context, ...servers.Option) (*servers.Server, error)) func(t *testing.T) (*servers.Server, func()) {
+	return func(t *testing.T) (*servers.Server, func()) {
+		server := startServer(t, tier{start: start}, familySettings...)
+		c := connect(t, server, "")
+		prepareFamily(c)
+		return server, func() {
+			for i := range 200 {
+				c.must("SELECT pad FROM cold WHERE id = ?", 1+i*7919%16000)
+			}
+			c.settle()
+		}
+	}
+}
+
+func coldReadsOfPostgreSQL(t *testing.T) (*servers.Server, func()) {
+	server := startPostgres(t, "-c", "shared_buffers=1MB", "-c", "max_parallel_workers_per_gather=0")
+	session := openSession(t, server, pgx.QueryExecModeSimpleProtocol)
+	session.must("CREATE TABLE cold AS SELECT i, repeat('x', 1000) FROM generate_series(1, 20000) i")
+	session.must("VACUUM cold")
+	session.must("CHECKPOINT")
+	dropFromCache(t, server)
+	return server, func() {
+		for i := range 50 {
+			session.must(fmt.Sprintf("SELECT i FROM cold WHERE ctid = '(%d,1)'", 1+i*79%2500))
+		}
+	}
+}
+
+// blockReads are the reads by their spans, and the threads that served the statements.
+func (r *result) blockReads(t *testing.T) (all []blockRead, tids map[int64]bool) {
+	t.Helper()
+	roots := make(map[string]*otlpSpan)
+	tids = make(map[int64]bool)
+	for i := range r.spans {
+		if s := &r.spans[i]; s.Kind == kindServer {
+			roots[s.TraceID] = s
+			tids[s.Attrs["thread.id"].(int64)] = true
+		}
+	}
+	for i := range r.spans {
+		s := &r.spans[i]
+		if s.Name != "block read" {
+			continue
+		}
+		root := roots[s.TraceID]
+		if root == nil || s.Start < root.Start || s.End > root.End {
+			t.Errorf("a read from %d to %d is not within its statement", s.Start, s.End)
+		}
+		if name, ok := s.Attrs["system.device"].(string); !ok || name == "" {
+			t.Errorf("device %v", s.Attrs["system.device"])
+		}
+		all = append(all, blockRead{s.Attrs["spanbridge.disk.sector"].(int64), s.Attrs["spanbridge.disk.io.bytes"].(int64), s.duration()})
+	}
+	return all, tids
+}
+
+// wantSameReads compares two accounts.
+func wantSameReads(t *testing.T, spans, traced []blockRead) {
+	t.Helper()
+	counted := make(map[string]int)
+	var bytes int64
+	var took, want []time.Duration
+	for _, r := range traced {
+		counted[r.String()]++
+		bytes += r.bytes
+		want = append(want, r.took)
+	}
+	for _, r := range spans {
+		counted[r.String()]--
+		took = append(took, r.took)
+	}
+	for read, n := range counted {
+		if n != 0 {
+			t.Errorf("%s: %+d by the tracer", read, n)
+		}
+	}
+	if len(spans) < 20 || len(spans) != len(traced) {
+		t.Fatalf("%d spans of %d reads", len(spans), len(traced))
+	}
+	got, median := median(took), median(want)
+	t.Logf("%d reads of %d bytes; medians: %v by spans, %v by the tracer", len(spans), bytes, got, median)
+	if d := got - median; max(d, -d) > median/10+50*time.Microsecond {
+		t.Errorf("the median is %v by spans, %v by the tracer", got, median)
+	}
+}
