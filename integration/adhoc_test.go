@@ -83,6 +83,8 @@ func TestWhatTheKernelLacksIsSaid(t *testing.T) {
 		{"a raw tracepoint", "rawtracepoint:sched_swich", `the kernel has no raw tracepoint sched_swich, did you mean "sched_switch"?`},
 		{"a function", "kprobe:vfs_fsync_rang", function},
 		{"a pattern of nothing", "tracepoint:sched:x_*", "nothing in the kernel matches tracepoint:sched:x_*"},
+		{"what every program passes", "tracepoint:exceptions:page_fault_kernel", "each fault would run one more"},
+		{"a pattern of nothing else", "rawtracepoint:contention_*", "would wait for locks of the buffer of records"},
 		{"a pattern of too much", "tracepoint:*:*", "more than 512: narrow it"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -132,5 +134,17 @@ func TestTheHostsOperationsCanBeLimitedToAContainer(t *testing.T) {
 	r.mustClose(t)
 	if got := r.ledger["adhoc/fork/tracepoint"]["paired"]; got != 5 {
 		t.Errorf("%d operations of 5 in the container\n%s", got, r.stderr)
+	}
+}
+
+// Of what matches a pattern all is counted but what every program passes.
+func TestPatternsLeaveOutWhatProgramsThemselvesPass(t *testing.T) {
+	b := startBridge(t, "--count", "faults=tracepoint:exceptions:page_fault_*", "--export", "none")
+	exec.Command("true").Run()
+	r := b.stop()
+	r.mustClose(t)
+	if !strings.Contains(r.stderr, "tracepoint:exceptions:page_fault_kernel: programs at probes read memory") ||
+		!strings.Contains(b.ready, "sites=1") || r.ledger["adhoc/faults/tracepoint"]["points"] == 0 {
+		t.Errorf("ready line %q\n%s", b.ready, r.stderr)
 	}
 }

@@ -76,30 +76,32 @@ func (k *kernel) tracefs() (*tracefs.FS, error) {
 }
 
 // find returns the places that an address stands for: one, or all that match a
-// pattern.
-func (k *kernel) find(a catalog.Address) ([]*kernelPoint, error) {
+// pattern, with why some of those are left out.
+func (k *kernel) find(a catalog.Address) (points []*kernelPoint, leftOut []string, err error) {
 	if reason := k.refused[a]; reason != "" {
-		return nil, errors.New(reason)
+		return nil, nil, errors.New(reason)
+	}
+	if reason := forbidden(a); reason != "" {
+		return nil, nil, errors.New(reason)
 	}
 	if err := k.grants(a.Kind); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	addresses := []catalog.Address{a}
 	if a.IsPattern() {
-		var err error
-		if addresses, err = k.matches(a); err != nil {
-			return nil, err
+		if addresses, leftOut, err = k.matches(a); err != nil {
+			return nil, nil, err
 		}
 	}
-	points := make([]*kernelPoint, 0, len(addresses))
+	points = make([]*kernelPoint, 0, len(addresses))
 	for _, one := range addresses {
 		p, err := k.point(one)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		points = append(points, p)
 	}
-	return points, nil
+	return points, leftOut, nil
 }
 
 // point looks up a single place.
@@ -163,17 +165,26 @@ func inKallsyms(name string) bool {
 	return false
 }
 
-// matches returns the addresses that match a pattern, sorted.
-func (k *kernel) matches(a catalog.Address) ([]catalog.Address, error) {
+// matches returns the addresses that match a pattern, sorted, and why some are left out.
+func (k *kernel) matches(a catalog.Address) ([]catalog.Address, []string, error) {
+	all, err := k.everyMatch(a)
+	if err != nil {
+		return nil, nil, err
+	}
+	if n := len(all); n > maxMatches {
+		return nil, nil, fmt.Errorf("%s matches %d probes, more than %d: narrow it", a, n, maxMatches)
+	}
+	return allowed(all)
+}
+
+// everyMatch returns the addresses that match a pattern, sorted.
+func (k *kernel) everyMatch(a catalog.Address) ([]catalog.Address, error) {
 	names, err := k.matchingNames(a)
 	if err != nil {
 		return nil, err
 	}
-	switch n := len(names); {
-	case n == 0:
+	if len(names) == 0 {
 		return nil, fmt.Errorf("nothing in the kernel matches %s", a)
-	case n > maxMatches:
-		return nil, fmt.Errorf("%s matches %d probes, more than %d: narrow it", a, n, maxMatches)
 	}
 	all := make([]catalog.Address, len(names))
 	for i, name := range names {

@@ -263,10 +263,11 @@ func (t *tierPlan) probe(probe *catalog.Probe) ([]site, error) {
 
 // inKernel returns the sites of an address in the kernel.
 func (t *tierPlan) inKernel(address catalog.Address, probe *catalog.Probe) ([]site, error) {
-	points, err := t.scout.kernel.find(address)
+	points, leftOut, err := t.scout.kernel.find(address)
 	if err != nil {
 		return nil, err
 	}
+	t.passed = append(t.passed, leftOut...)
 	sites := make([]site, len(points))
 	for i, point := range points {
 		spec, err := kernelSpec(probe, &kernelPlace{
