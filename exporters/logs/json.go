@@ -10,51 +10,34 @@ import (
 	"time"
 
 	"github.com/spanbridge/spanbridge/bridge"
+	"github.com/spanbridge/spanbridge/exporters/otlpjson"
 )
 
-// The types below are ExportLogsServiceRequest in OTLP's JSON encoding: lower camel
-// case, 64-bit integers as decimal strings, enumerations as numbers, ids in
-// hexadecimal (opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding).
+// The types below are ExportLogsServiceRequest in OTLP's JSON encoding, in which
+// enumerations are numbers and ids hexadecimal.
 type (
 	jsonRequest struct {
 		ResourceLogs []jsonResourceLogs `json:"resourceLogs"`
 	}
 	jsonResourceLogs struct {
-		Resource  jsonResource    `json:"resource"`
-		ScopeLogs []jsonScopeLogs `json:"scopeLogs"`
-	}
-	jsonResource struct {
-		Attributes []jsonKeyValue `json:"attributes,omitempty"`
+		Resource  otlpjson.Resource `json:"resource"`
+		ScopeLogs []jsonScopeLogs   `json:"scopeLogs"`
 	}
 	jsonScopeLogs struct {
-		Scope      jsonScope    `json:"scope"`
-		LogRecords []jsonRecord `json:"logRecords"`
-	}
-	jsonScope struct {
-		Name    string `json:"name"`
-		Version string `json:"version,omitempty"`
+		Scope      otlpjson.Scope `json:"scope"`
+		LogRecords []jsonRecord   `json:"logRecords"`
 	}
 	jsonRecord struct {
-		TimeUnixNano         string         `json:"timeUnixNano"`
-		ObservedTimeUnixNano string         `json:"observedTimeUnixNano"`
-		SeverityNumber       int            `json:"severityNumber"`
-		SeverityText         string         `json:"severityText"`
-		Body                 jsonValue      `json:"body"`
-		Attributes           []jsonKeyValue `json:"attributes,omitempty"`
-		Flags                uint32         `json:"flags,omitempty"`
-		TraceID              string         `json:"traceId"`
-		SpanID               string         `json:"spanId"`
-		EventName            string         `json:"eventName"`
-	}
-	jsonKeyValue struct {
-		Key   string    `json:"key"`
-		Value jsonValue `json:"value"`
-	}
-	jsonValue struct {
-		String *string  `json:"stringValue,omitempty"`
-		Bool   *bool    `json:"boolValue,omitempty"`
-		Int    *string  `json:"intValue,omitempty"`
-		Double *float64 `json:"doubleValue,omitempty"`
+		TimeUnixNano         string              `json:"timeUnixNano"`
+		ObservedTimeUnixNano string              `json:"observedTimeUnixNano"`
+		SeverityNumber       int                 `json:"severityNumber"`
+		SeverityText         string              `json:"severityText"`
+		Body                 otlpjson.Value      `json:"body"`
+		Attributes           []otlpjson.KeyValue `json:"attributes,omitempty"`
+		Flags                uint32              `json:"flags,omitempty"`
+		TraceID              string              `json:"traceId"`
+		SpanID               string              `json:"spanId"`
+		EventName            string              `json:"eventName"`
 	}
 )
 
@@ -66,16 +49,16 @@ func EncodeJSON(batch []bridge.Running, version string) ([]byte, error) {
 	var request jsonRequest
 	now := strconv.FormatInt(time.Now().UnixNano(), 10)
 	for i := range batch {
-		span, sentence := &batch[i].Span, batch[i].Sentence()
+		span := &batch[i].Span
 		record := jsonRecord{
 			TimeUnixNano: strconv.FormatInt(span.EndNs, 10), ObservedTimeUnixNano: now,
 			SeverityNumber: severityWarn, SeverityText: severityText, EventName: EventName,
-			Body: jsonValue{String: &sentence}, Attributes: jsonAttributes(span.Attrs), Flags: span.Flags & 0xff,
+			Body: otlpjson.String(batch[i].Sentence()), Attributes: jsonAttributes(span.Attrs), Flags: span.Flags & 0xff,
 			TraceID: hex.EncodeToString(span.TraceID[:]), SpanID: hex.EncodeToString(span.SpanID[:]),
 		}
 		request.ResourceLogs = append(request.ResourceLogs, jsonResourceLogs{
-			Resource:  jsonResource{Attributes: jsonAttributes(span.Resource.Attrs)},
-			ScopeLogs: []jsonScopeLogs{{Scope: jsonScope{Name: scopeName, Version: version}, LogRecords: []jsonRecord{record}}},
+			Resource:  otlpjson.Resource{Attributes: jsonAttributes(span.Resource.Attrs)},
+			ScopeLogs: []jsonScopeLogs{{Scope: otlpjson.Scope{Name: scopeName, Version: version}, LogRecords: []jsonRecord{record}}},
 		})
 	}
 	line, err := json.Marshal(request)
@@ -85,27 +68,22 @@ func EncodeJSON(batch []bridge.Running, version string) ([]byte, error) {
 	return line, nil
 }
 
-func jsonAttributes(list []bridge.Attr) (all []jsonKeyValue) {
+func jsonAttributes(list []bridge.Attr) (all []otlpjson.KeyValue) {
 	for _, a := range list {
-		all = append(all, jsonKeyValue{a.Key, jsonValueOf(a)})
+		all = append(all, otlpjson.KeyValue{Key: a.Key, Value: jsonValueOf(a)})
 	}
 	return all
 }
 
-func jsonValueOf(a bridge.Attr) (v jsonValue) {
+func jsonValueOf(a bridge.Attr) otlpjson.Value {
 	switch a.Kind() {
 	case bridge.KindInt:
-		n := strconv.FormatInt(a.Int(), 10)
-		v.Int = &n
+		return otlpjson.Int(a.Int())
 	case bridge.KindBool:
-		b := a.Bool()
-		v.Bool = &b
+		return otlpjson.Bool(a.Bool())
 	case bridge.KindFloat:
-		f := a.Float()
-		v.Double = &f
+		return otlpjson.Double(a.Float())
 	default:
-		s := a.Str()
-		v.String = &s
+		return otlpjson.String(a.Str())
 	}
-	return v
 }

@@ -11,31 +11,25 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/spanbridge/spanbridge/exporters/otlpjson"
 )
 
-// The types below are ExportMetricsServiceRequest in OTLP's JSON encoding: lower
-// camel case, 64-bit integers as decimal strings, enumerations as numbers, ids in
-// hexadecimal (opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding).
+// The types below are ExportMetricsServiceRequest in OTLP's JSON encoding, in which
+// enumerations are numbers and ids hexadecimal.
 type (
 	jsonRequest struct {
 		ResourceMetrics []jsonResourceMetrics `json:"resourceMetrics"`
 	}
 	jsonResourceMetrics struct {
-		Resource     jsonResource       `json:"resource"`
+		Resource     otlpjson.Resource  `json:"resource"`
 		ScopeMetrics []jsonScopeMetrics `json:"scopeMetrics"`
 		SchemaURL    string             `json:"schemaUrl,omitempty"`
 	}
-	jsonResource struct {
-		Attributes []jsonKeyValue `json:"attributes,omitempty"`
-	}
 	jsonScopeMetrics struct {
-		Scope     jsonScope    `json:"scope"`
-		Metrics   []jsonMetric `json:"metrics"`
-		SchemaURL string       `json:"schemaUrl,omitempty"`
-	}
-	jsonScope struct {
-		Name    string `json:"name,omitempty"`
-		Version string `json:"version,omitempty"`
+		Scope     otlpjson.Scope `json:"scope"`
+		Metrics   []jsonMetric   `json:"metrics"`
+		SchemaURL string         `json:"schemaUrl,omitempty"`
 	}
 	jsonMetric struct {
 		Name        string    `json:"name"`
@@ -51,36 +45,22 @@ type (
 		IsMonotonic bool        `json:"isMonotonic,omitempty"`
 	}
 	jsonPoint struct {
-		Attributes        []jsonKeyValue `json:"attributes,omitempty"`
-		StartTimeUnixNano string         `json:"startTimeUnixNano,omitempty"`
-		TimeUnixNano      string         `json:"timeUnixNano"`
-		AsInt             string         `json:"asInt,omitempty"`
-		AsDouble          *float64       `json:"asDouble,omitempty"`
-		Count             string         `json:"count,omitempty"`
-		Sum               *float64       `json:"sum,omitempty"`
-		BucketCounts      []string       `json:"bucketCounts,omitempty"`
-		ExplicitBounds    []float64      `json:"explicitBounds,omitempty"`
-		Exemplars         []jsonExemplar `json:"exemplars,omitempty"`
+		Attributes        []otlpjson.KeyValue `json:"attributes,omitempty"`
+		StartTimeUnixNano string              `json:"startTimeUnixNano,omitempty"`
+		TimeUnixNano      string              `json:"timeUnixNano"`
+		AsInt             string              `json:"asInt,omitempty"`
+		AsDouble          *float64            `json:"asDouble,omitempty"`
+		Count             string              `json:"count,omitempty"`
+		Sum               *float64            `json:"sum,omitempty"`
+		BucketCounts      []string            `json:"bucketCounts,omitempty"`
+		ExplicitBounds    []float64           `json:"explicitBounds,omitempty"`
+		Exemplars         []jsonExemplar      `json:"exemplars,omitempty"`
 	}
 	jsonExemplar struct {
 		TimeUnixNano string  `json:"timeUnixNano"`
 		AsDouble     float64 `json:"asDouble"`
 		SpanID       string  `json:"spanId,omitempty"`
 		TraceID      string  `json:"traceId,omitempty"`
-	}
-	jsonKeyValue struct {
-		Key   string    `json:"key"`
-		Value jsonValue `json:"value"`
-	}
-	jsonValue struct {
-		String *string    `json:"stringValue,omitempty"`
-		Bool   *bool      `json:"boolValue,omitempty"`
-		Int    *string    `json:"intValue,omitempty"`
-		Double *float64   `json:"doubleValue,omitempty"`
-		Array  *jsonArray `json:"arrayValue,omitempty"`
-	}
-	jsonArray struct {
-		Values []jsonValue `json:"values"`
 	}
 )
 
@@ -89,12 +69,12 @@ type (
 // makes: sums and gauges of integers, sums and histograms of floating-point numbers.
 func EncodeJSON(rm *metricdata.ResourceMetrics) ([]byte, error) {
 	out := jsonResourceMetrics{
-		Resource:  jsonResource{Attributes: jsonAttributes(rm.Resource.Set())},
+		Resource:  otlpjson.Resource{Attributes: jsonAttributes(rm.Resource.Set())},
 		SchemaURL: rm.Resource.SchemaURL(),
 	}
 	for _, sm := range rm.ScopeMetrics {
 		scope := jsonScopeMetrics{
-			Scope:     jsonScope{Name: sm.Scope.Name, Version: sm.Scope.Version},
+			Scope:     otlpjson.Scope{Name: sm.Scope.Name, Version: sm.Scope.Version},
 			SchemaURL: sm.Scope.SchemaURL,
 		}
 		for _, m := range sm.Metrics {
@@ -209,39 +189,30 @@ func jsonTime(t time.Time) string {
 	return strconv.FormatInt(t.UnixNano(), 10)
 }
 
-func jsonAttributes(set *attribute.Set) []jsonKeyValue {
-	out := make([]jsonKeyValue, 0, set.Len())
+func jsonAttributes(set *attribute.Set) []otlpjson.KeyValue {
+	out := make([]otlpjson.KeyValue, 0, set.Len())
 	for iter := set.Iter(); iter.Next(); {
 		kv := iter.Attribute()
-		out = append(out, jsonKeyValue{Key: string(kv.Key), Value: jsonValueOf(kv.Value)})
+		out = append(out, otlpjson.KeyValue{Key: string(kv.Key), Value: jsonValueOf(kv.Value)})
 	}
 	return out
 }
 
 // jsonValueOf covers what resources and series hold: scalars and, from process
 // detectors, lists of strings.
-func jsonValueOf(v attribute.Value) jsonValue {
+func jsonValueOf(v attribute.Value) otlpjson.Value {
 	switch v.Type() {
 	case attribute.BOOL:
-		b := v.AsBool()
-		return jsonValue{Bool: &b}
+		return otlpjson.Bool(v.AsBool())
 	case attribute.INT64:
-		n := strconv.FormatInt(v.AsInt64(), 10)
-		return jsonValue{Int: &n}
+		return otlpjson.Int(v.AsInt64())
 	case attribute.FLOAT64:
-		f := v.AsFloat64()
-		return jsonValue{Double: &f}
+		return otlpjson.Double(v.AsFloat64())
 	case attribute.STRINGSLICE:
-		list := &jsonArray{Values: []jsonValue{}}
-		for _, s := range v.AsStringSlice() {
-			list.Values = append(list.Values, jsonValue{String: &s})
-		}
-		return jsonValue{Array: list}
+		return otlpjson.Strings(v.AsStringSlice())
 	case attribute.STRING:
-		s := v.AsString()
-		return jsonValue{String: &s}
+		return otlpjson.String(v.AsString())
 	default:
-		s := v.String()
-		return jsonValue{String: &s}
+		return otlpjson.String(v.String())
 	}
 }
