@@ -40,26 +40,18 @@ func kernelSpec(probe *catalog.Probe, p *kernelPlace) (bpf.ProgramsSpec, error) 
 			spec.Flags |= specTruth
 		}
 	}
+	var err error
 	for i, path := range probe.Key {
-		f, err := p.point.field(path)
-		if err == nil {
-			spec.Key[i], err = f.number(catalog.TypeU64, false)
-		}
-		if err != nil {
+		if spec.Key[i], err = p.word(path); err != nil {
 			return spec, probe.At.Fault("key: %v", err)
 		}
 	}
 	if probe.Given != "" {
-		f, err := p.point.field(probe.Given)
-		if err == nil {
-			spec.Given, err = f.number(catalog.TypeU64, false)
-		}
-		if err != nil {
+		if spec.Given, err = p.word(probe.Given); err != nil {
 			return spec, probe.At.Fault("given: %v", err)
 		}
 	}
 	if probe.Owner != "" {
-		var err error
 		if spec.Owner, err = p.owner(probe.Owner); err != nil {
 			return spec, probe.At.Fault("owner: %v", err)
 		}
@@ -79,6 +71,15 @@ func kernelSpec(probe *catalog.Probe, p *kernelPlace) (bpf.ProgramsSpec, error) 
 		spec.Captures++
 	}
 	return spec, nil
+}
+
+// word finds a field that is a number or an address.
+func (p *kernelPlace) word(path string) (bpf.ProgramsArg, error) {
+	f, err := p.point.field(path)
+	if err != nil {
+		return bpf.ProgramsArg{}, err
+	}
+	return f.number(catalog.TypeU64, false)
 }
 
 // Owners that are no fields.
