@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	collector "go.opentelemetry.io/proto/otlp/collector/logs/v1"
 	common "go.opentelemetry.io/proto/otlp/common/v1"
+	"google.golang.org/grpc"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
@@ -121,6 +123,13 @@ func TestRecordsAreDeliveredWithTheResourceOfTheServer(t *testing.T) {
 	}))
 	defer receiver.Close()
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.URL)
+	deliver(t)
+	check(t, <-got)
+}
+
+// deliver hands one record to the exporter and waits until it is delivered.
+func deliver(t *testing.T) {
+	t.Helper()
 	o, err := NewOTLP(t.Context(), "1.2.3")
 	if err != nil {
 		t.Fatal(err)
@@ -133,7 +142,33 @@ func TestRecordsAreDeliveredWithTheResourceOfTheServer(t *testing.T) {
 	if err := o.Shutdown(ctx); err != nil {
 		t.Fatal(err)
 	}
-	check(t, <-got)
+}
+
+// grpcReceiver takes what is exported to it.
+type grpcReceiver struct {
+	collector.UnimplementedLogsServiceServer
+	got chan *collector.ExportLogsServiceRequest
+}
+
+func (r *grpcReceiver) Export(_ context.Context, request *collector.ExportLogsServiceRequest) (*collector.ExportLogsServiceResponse, error) {
+	r.got <- request
+	return &collector.ExportLogsServiceResponse{}, nil
+}
+
+func TestRecordsAreDeliveredOverGRPC(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	receiver := &grpcReceiver{got: make(chan *collector.ExportLogsServiceRequest, 1)}
+	server := grpc.NewServer()
+	collector.RegisterLogsServiceServer(server, receiver)
+	go server.Serve(listener)
+	defer server.Stop()
+	t.Setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"+listener.Addr().String())
+	deliver(t)
+	check(t, <-receiver.got)
 }
 
 func TestAnUnknownProtocolIsRefused(t *testing.T) {
