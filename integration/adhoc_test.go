@@ -148,3 +148,38 @@ func TestPatternsLeaveOutWhatProgramsThemselvesPass(t *testing.T) {
 		t.Errorf("ready line %q\n%s", b.ready, r.stderr)
 	}
 }
+
+// The names are those that fields of a profile begin with.
+func TestProbesOfTheKernelAreListedWithTheirFields(t *testing.T) {
+	for _, test := range []struct {
+		address string
+		code    int
+		want    []string // lines
+	}{
+		{"tracepoint:sched:sched_process_ex*", 0, []string{
+			`tracepoint:sched:sched_process_exec`, `  filename +(__data_loc )?char\[\]`, `  pid +pid_t`, `tracepoint:sched:sched_process_exit`, `2 probes`}},
+		{"rawtracepoint:block_rq_complete", 0, []string{`rawtracepoint:block_rq_complete`, `  rq +struct request \*`, `  nr_bytes +unsigned int`, `1 probes`}},
+		{"kprobe:vfs_fsync*", 0, []string{`kprobe:vfs_fsync_range`, `  file +struct file \*`, `  end +loff_t`}},
+		{"fexit:vfs_fsync_range", 0, []string{`  datasync +int`, `  returned: int`}},
+		{"tracepoint:exceptions:page_fault_kernel", 0, []string{`  is not attached: programs at probes read memory that may not be there.*`, `  address +unsigned long`}},
+		{"tracepoint:sched:nothing*", 3, []string{`spanbridge: nothing in the kernel matches tracepoint:sched:nothing\*`}},
+		{"rawtracepoint:sched_swich", 3, []string{`spanbridge: the kernel has no raw tracepoint sched_swich, did you mean "sched_switch"\?`}},
+		{"kprob:vfs_read", 2, []string{`spanbridge: parse probe address "kprob:vfs_read": unknown kind "kprob".*`}},
+	} {
+		t.Run(test.address, func(t *testing.T) {
+			code, stdout, stderr := command(t, nil, "probes", "list", test.address)
+			if code != test.code {
+				t.Errorf("exit code %d, want %d", code, test.code)
+			}
+			for _, line := range test.want {
+				if !regexp.MustCompile("(?m)^" + line + "$").MatchString(stdout + stderr) {
+					t.Errorf("no line %s in\n%s%s", line, stdout, stderr)
+				}
+			}
+		})
+	}
+	code, stdout, _ := command(t, nil, "probes", "list", "--json", "rawtracepoint:sched_switch")
+	if code != 0 || !strings.Contains(stdout, `"probe": "rawtracepoint:sched_switch"`) || !strings.Contains(stdout, `"type": "struct task_struct *"`) {
+		t.Errorf("exit code %d:\n%s", code, stdout)
+	}
+}

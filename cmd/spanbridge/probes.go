@@ -13,14 +13,28 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/spanbridge/spanbridge/probes"
+	"github.com/spanbridge/spanbridge/probes/catalog"
 )
 
 func probesCommand() *cobra.Command {
 	cmd := group("probes", "Look at the probes of a program")
 	var asJSON bool
 	list := &cobra.Command{
-		Use: "list NAME|PID|PATH", Short: "List every USDT probe with its sites and arguments", Args: exactArgs(1),
+		Use: "list NAME|PID|PATH|ADDRESS", Short: "List USDT probes of a program, or probes in the kernel, with their arguments", Args: exactArgs(1),
+		Long: `List every USDT probe of a program with its sites and arguments: of a running
+process with its libraries, or of a file. Or list the probes in the kernel that an
+address stands for, which may have * in it, with the names and types of their
+fields.`,
+		Example: `  spanbridge probes list /usr/lib/postgresql/15/bin/postgres
+  sudo spanbridge probes list 'tracepoint:block:*'
+  sudo spanbridge probes list 'kprobe:vfs_fsync*'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if a, err := catalog.ParseAddress(args[0]); inKernel(args[0]) && (err != nil || a.Kind.Kernel()) {
+				if err != nil {
+					return usageError("%v", err)
+				}
+				return listKernel(cmd.OutOrStdout(), a, asJSON)
+			}
 			target, err := probes.ParseTarget(args[0])
 			if err != nil {
 				return usageError("%v", err)
@@ -30,9 +44,7 @@ func probesCommand() *cobra.Command {
 				return err
 			}
 			if asJSON {
-				encoder := json.NewEncoder(cmd.OutOrStdout())
-				encoder.SetIndent("", "  ")
-				return encoder.Encode(files)
+				return printJSON(cmd.OutOrStdout(), files)
 			}
 			return printProbes(cmd.OutOrStdout(), files)
 		},
@@ -64,6 +76,46 @@ say what is left to do.`,
 	}
 	cmd.AddCommand(list, generate)
 	return cmd
+}
+
+// inKernel reports whether an argument is the address of a probe, and no path.
+func inKernel(arg string) bool { return strings.Contains(arg, ":") && !strings.Contains(arg, "/") }
+
+func printJSON(out io.Writer, value any) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
+}
+
+func listKernel(out io.Writer, a catalog.Address, asJSON bool) error {
+	r, err := probes.ListKernel(a)
+	if err != nil {
+		return &exitError{exitMissing, err}
+	}
+	if asJSON {
+		return printJSON(out, r)
+	}
+	for _, p := range r.Probes {
+		fmt.Fprintln(out, p.Probe)
+		if p.Refused != "" {
+			fmt.Fprintf(out, "  is not attached: %s\n", p.Refused)
+		}
+		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+		for _, f := range p.Fields {
+			fmt.Fprintf(w, "  %s\t%s\n", f.Name, f.Type)
+		}
+		if err := w.Flush(); err != nil {
+			return err
+		}
+		if p.Returns != "" {
+			fmt.Fprintf(out, "  returned: %s\n", p.Returns)
+		}
+	}
+	if r.Refused != "" {
+		fmt.Fprintf(out, "none can be attached: %s\n", r.Refused)
+	}
+	_, err = fmt.Fprintf(out, "%d probes\n", len(r.Probes))
+	return err
 }
 
 func printProbes(out io.Writer, files []probes.FileReport) error {
