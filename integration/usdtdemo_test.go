@@ -142,6 +142,42 @@ func TestUSDTDemoIsSeenFromItsFirstCallWhenItRunsAgain(t *testing.T) {
 	wantDemoSpans(t, bridge.stop())
 }
 
+// The same without a profile: operations of the command line at USDT probes and at a
+// function, and hits of a probe that are counted.
+func TestOperationsOfTheCommandLineAreSeenInPrograms(t *testing.T) {
+	const runs = 3
+	program := buildUSDTDemo(t)
+	first := startWaiting(t, program, "-w", "0")
+	bridge := startBridge(t, "--target", program,
+		"-o", "execute=usdt:"+program+":mysql:query__start..usdt:"+program+":mysql:query__done",
+		"-o", "whole=uprobe:"+program+":main..uretprobe:"+program+":main",
+		"--count", "started=usdt:"+program+":mysql:query__start")
+	first.enter()
+	for range runs {
+		if out, err := exec.Command(program, strconv.Itoa(demoCalls), "1").CombinedOutput(); err != nil {
+			t.Fatalf("usdt-demo: %v\n%s", err, out)
+		}
+	}
+	r := bridge.stop()
+	r.mustClose(t)
+	calls := make(map[string]int)
+	var executing, whole time.Duration
+	for _, s := range r.spans {
+		calls[s.Name]++
+		if s.Name == "whole" {
+			whole += s.duration()
+		} else {
+			executing += s.duration()
+		}
+	}
+	if calls["execute"] != runs*demoCalls || calls["whole"] != runs || len(calls) != 2 || executing > whole || executing < runs*demoCalls*time.Millisecond {
+		t.Errorf("spans %v, %v of %v in calls\n%s", calls, executing, whole, r.stderr)
+	}
+	if n := r.ledger["adhoc-program/started/usdt"]["points"]; n != runs*demoCalls {
+		t.Errorf("%d calls counted, want %d\n%s", n, runs*demoCalls, r.stderr)
+	}
+}
+
 // bpftrace starts the program when it has attached, so that the program's first
 // line says that both may begin.
 func TestUSDTDemoIsCountedByBpftraceAndTheBridgeAlike(t *testing.T) {
