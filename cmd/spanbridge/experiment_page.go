@@ -33,7 +33,7 @@ func (p experimentPage) draw(out *outcome) error {
 }
 
 func (p experimentPage) figures(t io.Writer, figures []experiment.Figure) {
-	fmt.Fprintf(t, "\nhit\tns\t95 %% interval\t\n")
+	fmt.Fprintf(t, "\nhit\tns\t95 %% interval\twhat\n")
 	for _, f := range figures {
 		if f.Missing != "" {
 			fmt.Fprintf(t, "%s\t-\t\tmissing: %s\n", f.Name, f.Missing)
@@ -68,7 +68,7 @@ func (p experimentPage) cost(t io.Writer, r *cost.Result) {
 }
 
 func (p experimentPage) judgement(t io.Writer, j *experiment.Judgement) {
-	fmt.Fprintf(t, "\nfigure\tbaseline\tnow\tratio\t\n")
+	fmt.Fprintf(t, "\nfigure\tbaseline\tnow\tratio\tverdict\n")
 	for _, d := range j.Decisions {
 		ratio := "-"
 		if d.Ratio != 0 {
