@@ -54,7 +54,7 @@ func (r *Result) costChart(w *words) *costChart {
 	}
 	for i := range r.Cost.Methods {
 		m := &r.Cost.Methods[i]
-		row := costRow{Name: m.Name, Label: w.known("method."+m.Name, w.account(m.Name)), Detail: m.Detail, Missing: m.Missing}
+		row := costRow{Name: m.Name, Label: w.known("method."+m.Name, w.account(m.Name)), Detail: w.known("does."+m.Name, m.Detail), Missing: m.Missing}
 		if m.Missing == "" {
 			row.fill(w, m, fmt.Sprintf("cost.methods.%d.", i), x)
 			if m.Name != cost.Nothing && m.CPU.Overlaps(control) {

@@ -132,7 +132,7 @@ func TestPageStaysClosedWhateverIsInStatements(t *testing.T) {
 }
 
 // What is no word of a language stays as it is in all: names, units, code.
-var universal = regexp.MustCompile(`/[a-z/._]+|[a-z]+(?:_[a-z]+)+|--[a-z-]+|spanbridge|Performance Schema|MariaDB|JSON|CPU|USDT|SQLSTATE|uprobe|bpftrace|p50|p99|UTC|result|[nµm]s|Linux|sysbench:oltp_point_select`)
+var universal = regexp.MustCompile(`wait/synch/%|OTLP|MySQL|/[a-z/._]+|[a-z]+(?:_[a-z]+)+|--[a-z-]+|spanbridge|Performance Schema|MariaDB|JSON|CPU|USDT|SQLSTATE|uprobe|bpftrace|p50|p99|UTC|result|[nµm]s|Linux|sysbench:oltp_point_select`)
 
 func TestNoEnglishIsLeftOnTheJapanesePage(t *testing.T) {
 	root := page(t, reporttest.Sample(), "ja")

@@ -16,6 +16,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/spanbridge/spanbridge/compare/cost"
 )
 
 func saidIn(t *testing.T, lang string) *words {
@@ -46,7 +48,8 @@ func TestLanguagesSayTheSameThings(t *testing.T) {
 			}
 		}
 		for key := range w.texts {
-			if !first.has(key) && !strings.HasPrefix(key, "reason.") && !strings.HasPrefix(key, "step.") && !strings.HasPrefix(key, "detail.") {
+			prefix, _, _ := strings.Cut(key, ".")
+			if !first.has(key) && !slices.Contains([]string{"reason", "step", "detail", "does"}, prefix) { // told in English
 				t.Errorf("%s says %q, which English does not", lang, key)
 			}
 		}
@@ -146,6 +149,20 @@ func TestWhatAccountsSayIsSaidInEveryLanguage(t *testing.T) {
 		for key, path := range english(t) {
 			if !w.has(key) {
 				t.Errorf("compare/report/words/%s.txt lacks a line \"%s = …\", of %s", lang, key, path)
+			}
+		}
+	}
+}
+
+func TestMethodsOfMeasuringHaveNamesInEveryLanguage(t *testing.T) {
+	for _, lang := range Languages() {
+		w := saidIn(t, lang)
+		for _, name := range append(cost.Names(), cost.Nothing, cost.Control) {
+			if !w.has("method."+name) && !w.has("name."+name) {
+				t.Errorf("%s has no name for the method %s", lang, name)
+			}
+			if lang != "en" && !w.has("does."+name) {
+				t.Errorf("%s does not say what the method %s does", lang, name)
 			}
 		}
 	}

@@ -24,16 +24,16 @@ func costs() *cost.Result {
 	return &cost.Result{
 		Load: "sysbench:oltp_point_select", Server: "MariaDB 10.11.14", Slices: 24, Slice: 2 * time.Second,
 		Methods: []cost.Method{
-			{Name: cost.Nothing, Pairs: 24, CPU: ratio(1, 0), Throughput: ratio(1, 0), P50: ratio(1, 0), P99: ratio(1, 0),
+			{Name: cost.Nothing, Detail: "every method off that can be switched off at run time", Pairs: 24, CPU: ratio(1, 0), Throughput: ratio(1, 0), P50: ratio(1, 0), P99: ratio(1, 0),
 				CPUMicros: 118.4, PerSecond: 12_480, Latency50: 162e3, Latency99: 590e3},
-			method(cost.Control, "nothing, once more", 1.001, 0.011, 0, 0),
-			method("usdt", "two probes of the plugin", 1.024, 0.012, 1.9, 0),
-			method("uprobe", "two probes at the server's functions", 1.031, 0.013, 2.2, 0),
-			method("perfschema", "events_statements_history_long", 1.083, 0.018, 0, 0),
-			method("slowlog", "long_query_time = 0", 1.262, 0.034, 0, 412.7),
-			method("generallog", "log_output = FILE", 1.117, 0.021, 0, 96.2),
+			method(cost.Control, "nothing once more: the noise of the measurement", 1.001, 0.011, 0, 0),
+			method("usdt", "spanbridge by the server's USDT probes, its spans over OTLP", 1.024, 0.012, 1.9, 0),
+			method("uprobe", "spanbridge by functions of the server, its spans over OTLP", 1.031, 0.013, 2.2, 0),
+			method("perfschema-history_long", "those by default, and events_statements_history_long", 1.083, 0.018, 0, 0),
+			method("slowlog", "slow_query_log of every statement (long_query_time=0), to a file", 1.262, 0.034, 0, 412.7),
+			method("generallog", "general_log, to a file", 1.117, 0.021, 0, 96.2),
 			{Name: "telemetry", Missing: "MariaDB has no component_telemetry"},
-			method("bpftrace", "a program of two probes", 1.071, 0.019, 3.1, 0),
+			method("bpftrace", "a histogram of dispatch_command by bpftrace, of its entry and return", 1.071, 0.019, 3.1, 0),
 		},
 	}
 }
