@@ -23,7 +23,13 @@ const postgresQueries = "postgresql/query/usdt"
 // startPostgres starts Debian's PostgreSQL 15.
 func startPostgres(t *testing.T, args ...string) *servers.Server {
 	t.Helper()
-	server, err := servers.PostgreSQL(t.Context(), servers.WithArgs(args...))
+	return runServer(t, servers.PostgreSQL, servers.WithArgs(args...))
+}
+
+// runServer starts a server, for as long as the test runs.
+func runServer(t *testing.T, start func(context.Context, ...servers.Option) (*servers.Server, error), o ...servers.Option) *servers.Server {
+	t.Helper()
+	server, err := start(t.Context(), o...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+
+	"github.com/spanbridge/spanbridge/integration/servers"
 )
 
 // pgTransactions are the ledger's name for the transactions of PostgreSQL.
@@ -95,41 +97,52 @@ func pgEndOf(s *otlpSpan) (end pgEnd) {
 }
 
 func TestPostgreSQLGives23SpansFor23Transactions(t *testing.T) {
-	server := startPostgres(t, "-c", "max_prepared_transactions=2")
-	setup := openSession(t, server, pgx.QueryExecModeExec)
-	setup.must("CREATE TABLE x (id int UNIQUE DEFERRABLE INITIALLY DEFERRED)")
-	eachMode(t, func(t *testing.T, mode pgx.QueryExecMode) {
-		setup.must("TRUNCATE x")
-		s := openSession(t, server, mode)
-		r := watch(t, server, func() {
-			for _, e := range pgEnding {
-				s.transact(e.statements, e.fails)
-			}
-			s.settle()
+	twoPhase := []string{"-c", "max_prepared_transactions=2"}
+	server := startPostgres(t, twoPhase...)
+	eachMode(t, func(t *testing.T, mode pgx.QueryExecMode) { test23Transactions(t, server, mode) })
+	for version, start := range map[string]func(context.Context, ...servers.Option) (*servers.Server, error){
+		"13": servers.PostgreSQL13, "17": servers.PostgreSQL17, "18": servers.PostgreSQL18,
+	} {
+		t.Run(version, func(t *testing.T) {
+			server := runServer(t, start, servers.WithArgs(twoPhase...))
+			test23Transactions(t, server, pgx.QueryExecModeExec)
 		})
-		var got, want []pgEnd
-		for _, span := range r.transactions(s.PgConn().PID()) {
-			end := pgEndOf(&span)
-			got = append(got, end)
-			if failed := span.Status.Code != 0; failed != (end.State != "") || span.Kind != kindInternal ||
-				span.Attrs["db.namespace"] != "test" || span.Attrs["user.name"] != "spanbridge" || span.Attrs["client.address"] != "127.0.0.1" {
-				t.Errorf("span %+v", span)
-			}
-		}
+	}
+}
+
+func test23Transactions(t *testing.T, server *servers.Server, mode pgx.QueryExecMode) {
+	setup := openSession(t, server, pgx.QueryExecModeExec)
+	setup.must("DROP TABLE IF EXISTS x")
+	setup.must("CREATE TABLE x (id int UNIQUE DEFERRABLE INITIALLY DEFERRED)")
+	s := openSession(t, server, mode)
+	r := watch(t, server, func() {
 		for _, e := range pgEnding {
-			want = append(want, e.want)
+			s.transact(e.statements, e.fails)
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Fatalf("transactions (-want +got):\n%s", diff)
-		}
-		last := r.transactions(s.PgConn().PID())[len(got)-1]
-		if idle, _ := last.Attrs["spanbridge.idle.duration"].(float64); idle < pgIdle.Seconds() || idle > last.duration().Seconds() {
-			t.Errorf("a transaction of %v was idle for %v s", last.duration(), idle)
-		}
-		if row := r.ledger[pgTransactions]; row["submitted"] != 23 || row["no_start"]+row["replaced"]+row["open"] != 0 {
-			t.Errorf("ledger %v", row)
-		}
+		s.settle()
 	})
+	var got, want []pgEnd
+	for _, span := range r.transactions(s.PgConn().PID()) {
+		end := pgEndOf(&span)
+		got = append(got, end)
+		if failed := span.Status.Code != 0; failed != (end.State != "") || span.Kind != kindInternal ||
+			span.Attrs["db.namespace"] != "test" || span.Attrs["user.name"] != "spanbridge" || span.Attrs["client.address"] != "127.0.0.1" {
+			t.Errorf("span %+v", span)
+		}
+	}
+	for _, e := range pgEnding {
+		want = append(want, e.want)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("transactions (-want +got):\n%s", diff)
+	}
+	last := r.transactions(s.PgConn().PID())[len(got)-1]
+	if idle, _ := last.Attrs["spanbridge.idle.duration"].(float64); idle < pgIdle.Seconds() || idle > last.duration().Seconds() {
+		t.Errorf("a transaction of %v was idle for %v s", last.duration(), idle)
+	}
+	if row := r.ledger[pgTransactions]; row["submitted"] != 23 || row["no_start"]+row["replaced"]+row["open"] != 0 {
+		t.Errorf("ledger %v", row)
+	}
 }
 
 // TestATransactionOfPostgreSQLIsInTheTraceOfItsStatements has one whose second statement
