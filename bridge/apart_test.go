@@ -120,7 +120,7 @@ func TestATransactionThatWasToldStaysInItsTrace(t *testing.T) {
 	a.Add(whole("BEGIN", in(1, 2)))
 	one, ok := a.Running(transaction(0, func(r *Record) {
 		r.Flags, r.EndNs, r.Values[slotOutcome] = FlagUnfinished, r.StartNs+10e9, 0
-	}))
+	}), nil)
 	if want := "transaction has been running for 10.0 s, idle for 10.0 s"; !ok || one.Sentence() != want || one.Connection != 42 || one.Idle.Round(time.Second) != 10*time.Second {
 		t.Errorf("%q, %+v", one.Sentence(), one)
 	}

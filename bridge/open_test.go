@@ -63,7 +63,7 @@ func TestWhatRunsHasTheIDsOfTheSpanThatComes(t *testing.T) {
 		a := newAssembler(AssemblerConfig{})
 		r := query(text, func(r *Record) { r.Flags |= FlagUnfinished })
 		before := a.counts
-		one, ok := a.Running(r)
+		one, ok := a.Running(r, nil)
 		if !ok || a.counts != before || len(a.Spans()) != 0 {
 			t.Fatalf("told %v, counts %+v", ok, a.counts)
 		}
@@ -100,7 +100,7 @@ func TestWhatRunsTellsWhatItWaitsFor(t *testing.T) {
 			{Op: opWait, Depth: 2, StartNs: 2000, DurationNs: 3e9, Flags: FlagUnfinished, Value: 7},
 			{Op: opExecute, Depth: 1, StartNs: 1500, DurationNs: 4e9, Flags: FlagUnfinished},
 		}
-	}))
+	}), nil)
 	if one.Wait != "row lock" || one.Waited != 3*time.Second {
 		t.Errorf("%+v", one)
 	}
@@ -135,27 +135,66 @@ func TestWhatRunsTellsWhatItsThreadIsAt(t *testing.T) {
 				test.in.Depth, test.in.Flags = 1, FlagUnfinished
 				r.Entries = []Entry{test.in}
 			}
-		}))
+		}), nil)
 		if want := "SELECT has been running for 12.3 s: " + test.sentence; one.Sentence() != want || attrsOf(&one.Span)["spanbridge.time.now"] != test.class.String() {
 			t.Errorf("%q with %v, want %q", one.Sentence(), attrsOf(&one.Span), want)
 		}
 	}
 }
 
-// openSource has one operation open.
+// openSource has operations open.
 type openSource struct {
-	record *Record
-	looks  int
+	records []*Record
+	looks   int
 }
 
 func (*openSource) Next(*Record) error { return ErrIdle }
 func (*openSource) Close() error       { return nil }
 func (s *openSource) Open(_ time.Duration, each func(*Record)) error {
 	s.looks++
-	if s.record != nil {
-		each(s.record)
+	for _, r := range s.records {
+		each(r)
 	}
 	return nil
+}
+
+// toldSpans keeps the spans that it is told.
+type toldSpans []Span
+
+func (l *toldSpans) ExportRunning(_ context.Context, batch []Running) error {
+	for i := range batch {
+		*l = append(*l, batch[i].Span)
+	}
+	return nil
+}
+
+// TestWhatRunsInsideOfAnotherIsToldInItsTrace has a statement run in a procedure, of
+// which the text carries the context.
+func TestWhatRunsInsideOfAnotherIsToldInItsTrace(t *testing.T) {
+	const call = "/*traceparent='00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'*/ CALL p()"
+	inner := func(seq, parent uint32) func(*Record) {
+		return func(r *Record) { r.Op, r.Seq, r.ParentSeq = opNested, seq, parent }
+	}
+	records := func() []*Record {
+		return []*Record{whole(call), whole("CALL q()", inner(2, 1)), whole("SELECT 1", inner(3, 2)), whole("SELECT 2", inner(9, 8))}
+	}
+	a, told, source := newAssembler(AssemblerConfig{}), &toldSpans{}, &openSource{records: records()}
+	for _, r := range source.records {
+		r.Flags, r.EndNs = r.Flags|FlagUnfinished, r.StartNs+2e9
+	}
+	b := &Bridge{Source: source, Assembler: a, OpenAfter: time.Second, Running: []RunningExporter{told}}
+	b.look(t.Context())
+	for _, i := range []int{2, 1, 0} {
+		a.Add(records()[i])
+	}
+	if len(*told) != 3 || len(a.Spans()) != 3 { // of what is around the last one nothing is known
+		t.Fatalf("told %+v, spans %+v", *told, a.Spans())
+	}
+	for i, want := range []Span{a.Spans()[0], a.Spans()[2], a.Spans()[1]} {
+		if got := (*told)[i]; got.TraceID != want.TraceID || got.SpanID != want.SpanID || got.Parent != want.Parent || got.Flags != want.Flags || got.Name != want.Name {
+			t.Errorf("told %+v, the span is %+v", got, want)
+		}
+	}
 }
 
 // heard keeps the ages that it is told.
@@ -169,11 +208,12 @@ func (h *heard) ExportRunning(_ context.Context, batch []Running) error {
 }
 
 func TestWhatRunsIsToldOnceAndAgainAtTenTimesTheAge(t *testing.T) {
-	source, told := &openSource{record: query("SELECT 1", func(r *Record) { r.Flags |= FlagUnfinished })}, &heard{}
+	one := query("SELECT 1", func(r *Record) { r.Flags |= FlagUnfinished })
+	source, told := &openSource{records: []*Record{one}}, &heard{}
 	b := &Bridge{Source: source, Assembler: newAssembler(AssemblerConfig{}), OpenAfter: time.Second, Running: []RunningExporter{told}}
 	for _, seconds := range []uint64{2, 3, 19, 20, 21, 199, 200} {
 		b.told.looked = time.Time{}
-		source.record.EndNs = source.record.StartNs + seconds*1e9
+		one.EndNs = one.StartNs + seconds*1e9
 		b.look(t.Context())
 	}
 	if diff := cmp.Diff(heard{2 * time.Second, 20 * time.Second, 200 * time.Second}, *told); diff != "" {
@@ -184,7 +224,7 @@ func TestWhatRunsIsToldOnceAndAgainAtTenTimesTheAge(t *testing.T) {
 	if source.looks != looks {
 		t.Error("it looks more than once a second")
 	}
-	b.told.looked, source.record = time.Time{}, nil
+	b.told.looked, source.records = time.Time{}, nil
 	b.look(t.Context())
 	if len(b.told.of) != 0 {
 		t.Errorf("what has ended is remembered: %v", b.told.of)

@@ -62,7 +62,8 @@ func (r *Running) Sentence() string {
 
 // OpenSource is a [Source] that knows what is open. Open calls back with a record
 // of every operation that has been open for that long, with FlagUnfinished. The record
-// is valid until the call returns. Open may be called while Next waits.
+// is valid until the call returns; one inside another comes after that. Open may be
+// called while Next waits.
 type OpenSource interface {
 	Open(age time.Duration, each func(*Record)) error
 }
@@ -85,6 +86,9 @@ type runningKey struct {
 	startNs  uint64
 }
 
+// numberKey names an operation among those that are open at a time.
+type numberKey struct{ tid, seq uint32 }
+
 // look tells of what has been running for long, once a second: of each operation
 // once, and again when it is ten times as old.
 func (b *Bridge) look(ctx context.Context) {
@@ -95,19 +99,23 @@ func (b *Bridge) look(ctx context.Context) {
 	b.told.looked = time.Now()
 	var batch []Running
 	still := make(map[runningKey]time.Duration)
+	seen := make(map[numberKey]*Running)
 	err := source.Open(b.OpenAfter, func(r *Record) {
 		key, age := runningKey{r.TID, r.Seq, r.StartNs}, time.Duration(r.EndNs-r.StartNs)
 		again, known := b.told.of[key]
 		if len(still) >= maxToldRunning || len(batch) >= maxRunningBatch {
 			return
 		}
+		one, ok := b.Assembler.Running(r, seen[numberKey{r.TID, r.ParentSeq}])
+		if !ok {
+			return
+		}
+		seen[numberKey{r.TID, r.Seq}] = &one
 		if still[key] = again; known && age < again {
 			return
 		}
 		still[key] = toldAgainAt * age
-		if one, ok := b.Assembler.Running(r); ok {
-			batch = append(batch, one)
-		}
+		batch = append(batch, one)
 	})
 	b.told.of = still
 	b.tellRunning(ctx, batch, err)
@@ -130,11 +138,11 @@ func (b *Bridge) tellRunning(ctx context.Context, batch []Running, err error) {
 }
 
 // Running makes of the record of an open operation what is told of it while it
-// runs; not of one inside another. What it refers to is valid until Reset, and
-// nothing is counted.
-func (a *Assembler) Running(r *Record) (one Running, ok bool) {
+// runs; of one inside another, what is told of that is needed, else nil. What it refers
+// to is valid until Reset, and nothing is counted.
+func (a *Assembler) Running(r *Record, around *Running) (one Running, ok bool) {
 	op := a.dir.Operation(r.Op)
-	if op == nil || op.InKernel || r.ParentSeq != 0 {
+	if op == nil || op.InKernel || r.ParentSeq != 0 && around == nil {
 		return one, false
 	}
 	counts := a.counts
@@ -142,7 +150,7 @@ func (a *Assembler) Running(r *Record) (one Running, ok bool) {
 	instance := a.dir.Instance(r.TGID)
 	t := a.listen(r, op, instance)
 	span := a.newSpan(r, op, instance)
-	st := a.placeRunning(&span, r, op, &t)
+	st := a.placeRunning(&span, r, op, &t, around)
 	first := len(a.attrs)
 	a.describe(&span, r, op, instance, &t, &st)
 	one = Running{Span: span, Age: time.Duration(r.EndNs - r.StartNs)}
@@ -161,11 +169,20 @@ func (a *Assembler) Running(r *Record) (one Running, ok bool) {
 			one.Blocker = attr.Int()
 		}
 	}
+	if one.Connection == 0 && around != nil {
+		one.Connection = around.Connection
+	}
 	return one, true
 }
 
 // placeRunning gives what runs the trace that its span will have.
-func (a *Assembler) placeRunning(span *Span, r *Record, op *Operation, t *told) (st statement) {
+func (a *Assembler) placeRunning(span *Span, r *Record, op *Operation, t *told, around *Running) (st statement) {
+	if around != nil {
+		outer := &around.Span
+		span.TraceID, span.Parent, span.TraceState = outer.TraceID, outer.SpanID, outer.TraceState
+		span.Flags = flagLocalOrNoParent | outer.Flags&FlagSampled
+		return a.readText(r, op)
+	}
 	if op.Apart {
 		if state, _ := a.placeApart(span, r, t); state != nil {
 			state.told = true

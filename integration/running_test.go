@@ -167,6 +167,43 @@ func TestWhatRunsIsToldWhileItRuns(t *testing.T) {
 	}
 }
 
+// TestWhatRunsInAProcedureIsToldInTheTraceOfItsCall has a procedure sleep. While it
+// does, the server has the text of the statement in it at hand.
+func TestWhatRunsInAProcedureIsToldInTheTraceOfItsCall(t *testing.T) {
+	for name, start := range map[string]func(context.Context, ...servers.Option) (*servers.Server, error){
+		"mariadb": servers.StockMariaDB, "mysql": servers.MySQL,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := way{name, start}.server(t)
+			db := openPool(t, s)
+			mustExec(t, db, "CREATE PROCEDURE slow() BEGIN DO SLEEP(3); END")
+			conn, id := connectionOf(t, db)
+			b := startBridge(t, "--target", pidOf(s), "--open-after", "1s")
+			if _, err := conn.ExecContext(t.Context(), "CALL slow()"); err != nil {
+				t.Fatal(err)
+			}
+			all := b.logs()
+			r := b.stop()
+			r.mustClose(t)
+			if len(all) != 2 {
+				t.Fatalf("%d records: %+v", len(all), all)
+			}
+			for i, want := range []struct {
+				told any
+				text string
+			}{{nil, "CALL slow()"}, {"DO SLEEP(?)", "DO SLEEP(?)"}} {
+				l := &all[i]
+				if l.Attrs["db.query.text"] != want.told || l.TraceID != all[0].TraceID || l.Attrs["spanbridge.connection.id"] != id {
+					t.Errorf("record %+v", l)
+				}
+				if span := r.spanOf(l.SpanID); span == nil || span.TraceID != l.TraceID || span.text() != want.text {
+					t.Errorf("record %+v, span %+v", l, span)
+				}
+			}
+		})
+	}
+}
+
 // spanOf returns the span of that id.
 func (r *result) spanOf(id string) *otlpSpan {
 	for i := range r.spans {

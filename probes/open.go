@@ -4,10 +4,13 @@ package probes
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"time"
 	"unsafe"
 
@@ -78,8 +81,8 @@ const settled = 10 * time.Millisecond
 // Open implements [bridge.OpenSource].
 func (s *Session) Open(age time.Duration, each func(*bridge.Record)) error {
 	all, err := s.openRecords(max(age, settled))
-	for _, r := range all {
-		each(r)
+	for _, r := range slices.SortedFunc(maps.Values(all), func(a, b *bridge.Record) int { return cmp.Compare(a.Seq, b.Seq) }) {
+		each(r) // of a thread the outer ones first
 	}
 	return err
 }
@@ -93,10 +96,15 @@ func (s *Session) openRecords(age time.Duration) (map[openKey]*bridge.Record, er
 		return nil, err
 	}
 	all := make(map[openKey]*bridge.Record)
-	for _, b := range raw {
+	around := make(map[numberKey]bool) // what has others inside of it
+	for _, b := range raw {            // of a thread the inner ones first
 		r := &bridge.Record{}
-		if decodeRecord(b, r) == nil && time.Duration(r.EndNs-r.StartNs) >= age {
-			s.readMemory(r)
+		if decodeRecord(b, r) != nil {
+			continue
+		}
+		around[numberKey{r.TID, r.ParentSeq}] = true
+		if time.Duration(r.EndNs-r.StartNs) >= age {
+			s.readMemory(r, around[numberKey{r.TID, r.Seq}])
 			all[openKeyOf(r)] = r
 		}
 	}
@@ -116,11 +124,15 @@ func (s *Session) openRecords(age time.Duration) (map[openKey]*bridge.Record, er
 	return still, nil
 }
 
+// numberKey names an operation among those that are open at a time.
+type numberKey struct{ tid, seq uint32 }
+
 func openKeyOf(r *bridge.Record) openKey { return openKey{r.TID, r.Seq, r.StartNs} }
 
 // readMemory completes a record from the memory of its process, as far as that
-// can be read.
-func (s *Session) readMemory(r *bridge.Record) {
+// can be read. Where it is around another one, the text that the server has at hand is
+// that one's.
+func (s *Session) readMemory(r *bridge.Record, isAround bool) {
 	captures, _ := s.later.Load(r.Op)
 	later, _ := captures.([]bpf.ProgramsCapture)
 	if len(later) == 0 {
@@ -131,7 +143,7 @@ func (s *Session) readMemory(r *bridge.Record) {
 		return
 	}
 	defer memory.Close()
-	w := walker{memory: memory, textHead: s.cfg.TextHead}
+	w := walker{memory: memory, textHead: s.cfg.TextHead, noText: isAround}
 	w.complete(r, later)
 }
 

@@ -42,6 +42,7 @@ func later(probe *catalog.Probe, at *place) (all []bpf.ProgramsCapture) {
 type walker struct {
 	memory   io.ReaderAt
 	textHead int
+	noText   bool // the text in memory is another one's
 }
 
 var errUnknown = errors.New("not known")
@@ -93,7 +94,7 @@ func (w *walker) text(r *bridge.Record, c *bpf.ProgramsCapture) {
 }
 
 func (w *walker) statement(r *bridge.Record, c *bpf.ProgramsCapture) {
-	if r.Flags&bridge.FlagHasText != 0 {
+	if r.Flags&bridge.FlagHasText != 0 || w.noText {
 		return
 	}
 	address, err := w.value(&c.Arg, &r.Values)
