@@ -110,15 +110,16 @@ func roundStep(v float64) float64 {
 
 // shortDuration labels a round duration.
 func shortDuration(w *words, ns int64) string {
-	for _, u := range []struct {
-		ns   int64
-		name string
-	}{{1e9, w.say("unit.second")}, {1e6, "ms"}, {1e3, "µs"}} {
-		if max(ns, -ns) >= u.ns {
-			return strconv.FormatFloat(float64(ns)/float64(u.ns), 'f', -1, 64) + space + u.name
-		}
+	in := func(unit float64) string { return strconv.FormatFloat(float64(ns)/unit, 'f', -1, 64) }
+	switch far := max(ns, -ns); {
+	case far >= 1e9:
+		return w.say("unit.second", "n", in(1e9))
+	case far >= 1e6:
+		return in(1e6) + space + "ms"
+	case far >= 1e3:
+		return in(1e3) + space + "µs"
 	}
-	return strconv.FormatInt(ns, 10) + space + "ns"
+	return in(1) + space + "ns"
 }
 
 // signed labels a round difference.

@@ -5,7 +5,6 @@ package report
 import (
 	"math"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -27,23 +26,27 @@ func (w *words) duration(ns int64) string {
 	case ns < 999_500_000:
 		return threeDigits(float64(ns)/1e6) + space + "ms"
 	case ns < 59_950_000_000:
-		return threeDigits(float64(ns)/1e9) + space + w.say("unit.second")
+		return w.say("unit.second", "n", threeDigits(float64(ns)/1e9))
 	}
 	return w.clockTime(time.Duration(ns).Round(time.Second))
 }
 
 // clockTime renders hours, minutes and seconds, those that are not 0.
 func (w *words) clockTime(d time.Duration) string {
-	var parts []string
+	said := ""
 	for _, part := range []struct {
 		n    time.Duration
 		unit string
 	}{{d / time.Hour, "unit.hour"}, {d / time.Minute % 60, "unit.minute"}, {d / time.Second % 60, "unit.second"}} {
-		if part.n > 0 {
-			parts = append(parts, strconv.Itoa(int(part.n))+space+w.say(part.unit))
+		switch text := w.say(part.unit, "n", strconv.Itoa(int(part.n))); {
+		case part.n == 0:
+		case said == "":
+			said = text
+		default:
+			said = w.say("unit.both", "a", said, "b", text)
 		}
 	}
-	return strings.Join(parts, space)
+	return said
 }
 
 // difference renders nanoseconds with their sign.
