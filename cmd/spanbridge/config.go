@@ -226,8 +226,7 @@ func (c *config) parseProfiles() ([]*catalog.Profile, error) {
 		return adhoc, adhocErr
 	}
 	if len(c.Profiles) == 0 {
-		all := catalog.Builtin()
-		return slices.DeleteFunc(all, (*catalog.Profile).OfHost), nil // those are asked for by name
+		return catalog.Servers(), nil // those of the host are asked for by name
 	}
 	all, errs := adhoc, []error{adhocErr}
 	for _, name := range c.Profiles {

@@ -189,13 +189,13 @@ func (a *Address) setOffset(text string) error {
 
 // kernelName is what functions, tracepoints and their categories are called, and
 // patterns for them. The compiler adds parts with a dot (kernel/kallsyms.c).
-var kernelName = regexp.MustCompile(`^[A-Za-z_*][A-Za-z0-9_.*]{0,199}$`)
+var kernelName = form{regexp.MustCompile(`^[A-Za-z_*][A-Za-z0-9_.*]*$`), 200, "a name of the kernel's"}
 
 // parseKernelFunction reads FUNCTION[+OFFSET].
 func parseKernelFunction(kind ProbeKind, s string) (Address, error) {
 	a := Address{Kind: kind}
 	symbol, offset, found := strings.Cut(s, "+")
-	if !kernelName.MatchString(symbol) {
+	if !kernelName.fits(symbol) {
 		return Address{}, fmt.Errorf("%q is no name of a function, want %s", symbol, kind.form())
 	}
 	a.Symbol = symbol
@@ -214,14 +214,14 @@ func parseKernelFunction(kind ProbeKind, s string) (Address, error) {
 func parseTracepoint(kind ProbeKind, s string) (Address, error) {
 	a := Address{Kind: kind}
 	if kind == RawTracepoint {
-		if !kernelName.MatchString(s) {
+		if !kernelName.fits(s) {
 			return Address{}, fmt.Errorf("%q is no name of a tracepoint, want %s", s, kind.form())
 		}
 		a.Symbol = s
 		return a, nil
 	}
 	category, name, _ := strings.Cut(s, ":")
-	if !kernelName.MatchString(category) || !kernelName.MatchString(name) {
+	if !kernelName.fits(category) || !kernelName.fits(name) {
 		return Address{}, fmt.Errorf("want %s", kind.form())
 	}
 	a.Provider, a.Name = category, name

@@ -23,8 +23,18 @@ func Schema() []byte { return bytes.Clone(schema) }
 
 // Builtin returns the built-in profiles in the order of their names. Each call
 // parses them anew: the caller may change what it gets.
-func Builtin() []*Profile {
-	names := builtinNames()
+func Builtin() []*Profile { return find(builtinNames()) }
+
+// Servers returns those that are about the processes of a program, not about the
+// host. The others need not be parsed for that.
+func Servers() []*Profile {
+	return find(slices.DeleteFunc(builtinNames(), func(name string) bool {
+		data, err := builtin.ReadFile(name + ".yaml")
+		return err != nil || !bytes.Contains(data, []byte("\nmatch:"))
+	}))
+}
+
+func find(names []string) []*Profile {
 	all := make([]*Profile, len(names))
 	var parsing sync.WaitGroup // each takes milliseconds, of which a start has few
 	for i, name := range names {

@@ -5,6 +5,7 @@ package catalog
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +45,19 @@ func TestBuiltinProfilesAreValid(t *testing.T) {
 	}
 	if got := len(Builtin()); got != len(names) {
 		t.Errorf("Builtin gives %d of %d", got, len(names))
+	}
+}
+
+func TestServersAreTheProfilesThatAreNotOfTheHost(t *testing.T) {
+	names := func(all []*Profile) (list []string) {
+		for _, p := range all {
+			list = append(list, p.Name)
+		}
+		return list
+	}
+	want := names(slices.DeleteFunc(Builtin(), (*Profile).OfHost))
+	if got := names(Servers()); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }
 

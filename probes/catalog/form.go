@@ -41,7 +41,7 @@ var forms = map[string]form{
 		regexp.MustCompile(`^[A-Za-z_$][A-Za-z0-9_$.@]*$`), 1000,
 		"the exact name of a symbol"},
 	"with": {
-		regexp.MustCompile(`^[a-z][a-z0-9_.]{0,63}/[a-z][a-z0-9_-]{0,31}$`), 0,
+		regexp.MustCompile(`^[a-z][a-z0-9_.]*/[a-z][a-z0-9_-]*$`), 97,
 		"an operation and its tier, such as query/uprobe"},
 	"field": {
 		regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.([A-Za-z0-9_]+|\([A-Za-z0-9_]+\))){0,7}$`), 535,

@@ -57,7 +57,7 @@ func (w *writer) head(p *Program, omitted []string) {
 	}
 	name, executables := "program", []string{}
 	for _, e := range p.Executables {
-		if executableName.MatchString(e) && utf8.ValidString(e) {
+		if executableName.MatchString(e) && utf8.RuneCountInString(e) <= maxExecutableName && utf8.ValidString(e) {
 			executables = append(executables, scalar(e))
 		}
 	}
@@ -65,7 +65,7 @@ func (w *writer) head(p *Program, omitted []string) {
 		name = word(p.Executables[0], '-', maxProfileName)
 	}
 	w.line("profile: my-%s", name)
-	if oneLine.MatchString(p.Version) && utf8.ValidString(p.Version) {
+	if oneLine.MatchString(p.Version) && utf8.RuneCountInString(p.Version) <= maxLine && utf8.ValidString(p.Version) {
 		w.line("# The version that this was made from. Keep it once you have seen it work.\ntested: [%s]", strconv.Quote(p.Version))
 	} else {
 		w.line(`# tested: ["1.2.3"], the versions that you have seen it work with`)
@@ -160,9 +160,14 @@ var (
 	plain = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_./:+-]*[A-Za-z0-9_]$`)
 	// What YAML takes for something else than text.
 	reserved = regexp.MustCompile(`^(?i:true|false|yes|no|on|off|null|y|n)$`)
-	// As in catalog.
-	executableName = regexp.MustCompile(`^[^/\x00-\x1f\x7f]{1,255}$`)
-	oneLine        = regexp.MustCompile(`^[^\x00-\x1f\x7f]{1,200}$`)
+	// As in catalog, with their lengths.
+	executableName = regexp.MustCompile(`^[^/\x00-\x1f\x7f]+$`)
+	oneLine        = regexp.MustCompile(`^[^\x00-\x1f\x7f]+$`)
+)
+
+const (
+	maxExecutableName = 255 // characters
+	maxLine           = 200
 )
 
 // scalar writes a text as YAML. A quoted Go string is one of YAML's too.
