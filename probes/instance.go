@@ -3,7 +3,6 @@
 package probes
 
 import (
-	"bufio"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -171,59 +170,4 @@ func describeExecutable(resource *bridge.Resource, p *process, exe *binary, prof
 	if version, err := readVersion(p, exe, profile); err == nil && version != "" {
 		resource.Attrs = append(resource.Attrs, bridge.String("service.version", version))
 	}
-}
-
-// listeningPort returns the lowest TCP port on which a process listens, 0 if
-// there is none or it cannot be known.
-func listeningPort(pid int) int {
-	sockets := socketInodes(pid)
-	if len(sockets) == 0 {
-		return 0
-	}
-	lowest := 0
-	for _, table := range []string{"tcp", "tcp6"} {
-		for _, port := range listeners(procPath(pid, "net", table), sockets) {
-			if lowest == 0 || port < lowest {
-				lowest = port
-			}
-		}
-	}
-	return lowest
-}
-
-func socketInodes(pid int) map[string]bool {
-	dir := procPath(pid, "fd")
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil
-	}
-	inodes := make(map[string]bool)
-	for _, e := range entries {
-		to, err := os.Readlink(filepath.Join(dir, e.Name()))
-		if inode, ok := strings.CutPrefix(to, "socket:["); err == nil && ok {
-			inodes[strings.TrimSuffix(inode, "]")] = true
-		}
-	}
-	return inodes
-}
-
-// listeners reads a table of proc_net(5): local address in field 1, state 0A
-// for listening in field 3, inode in field 9.
-func listeners(path string, inodes map[string]bool) (ports []int) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil
-	}
-	defer f.Close()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		fields := strings.Fields(lines.Text())
-		if len(fields) < 10 || fields[3] != "0A" || !inodes[fields[9]] {
-			continue
-		}
-		_, hexPort, _ := strings.Cut(fields[1], ":")
-		if port, err := strconv.ParseUint(hexPort, 16, 16); err == nil {
-			ports = append(ports, int(port))
-		}
-	}
-	return ports
 }
