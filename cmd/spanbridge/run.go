@@ -43,6 +43,7 @@ At the end the ledger says what became of every probe hit.`,
 		if err := applyFile(cmd, &settings, file); err != nil {
 			return &exitError{exitUsage, err}
 		}
+		collect := leaveGarbage()
 		// The programs are loaded while profiles are read.
 		settings.ahead = probes.GoAhead(settings.programs())
 		if err := settings.validate(); err != nil {
@@ -51,7 +52,7 @@ At the end the ledger says what became of every probe hit.`,
 		if _, err := unix.FcntlInt(uintptr(readyFD), unix.F_GETFD, 0); readyFD >= 0 && err != nil {
 			return usageError("--ready-fd %d: %w", readyFD, err)
 		}
-		return run(cmd.Context(), &settings, readyFD)
+		return run(cmd.Context(), &settings, readyFD, collect)
 	}
 	return cmd
 }
@@ -91,7 +92,7 @@ type pipeline struct {
 	outputs   outputs
 }
 
-func run(ctx context.Context, settings *config, readyFD int) error {
+func run(ctx context.Context, settings *config, readyFD int, ready func()) error {
 	p, err := openPipeline(ctx, settings)
 	if err != nil {
 		return err
@@ -103,6 +104,7 @@ func run(ctx context.Context, settings *config, readyFD int) error {
 	if err := p.announce(readyFD); err != nil {
 		return errors.Join(err, p.outputs.shutdown(ctx))
 	}
+	ready()
 	if settings.Duration > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, settings.Duration)
