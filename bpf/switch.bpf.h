@@ -7,13 +7,21 @@
 #ifndef SPANBRIDGE_SWITCH_BPF_H
 #define SPANBRIDGE_SWITCH_BPF_H
 
+/* Since Linux 6.2 (kernel/bpf/helpers.c), and not a call: the verifier takes it away. */
+extern void *bpf_rdonly_cast(const void *object, __u32 type) __weak __ksym;
+
 /*
  * Reading the field spares a call for most threads of the machine: they have no
- * storage of any kind.
+ * storage of any kind. It is read by a pointer that the verifier is not to trust,
+ * for the reason that is given at file_of.
  */
 static __always_inline struct thread *thread_of(struct task_struct *task)
 {
-	if (!task->bpf_storage)
+	const struct task_struct *plain = task;
+
+	if (bpf_rdonly_cast)
+		plain = bpf_rdonly_cast(task, bpf_core_type_id_kernel(struct task_struct));
+	if (!plain->bpf_storage)
 		return 0;
 	return bpf_task_storage_get(&threads, task, 0, 0);
 }

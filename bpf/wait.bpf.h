@@ -29,13 +29,18 @@ static __always_inline struct call call_of(struct task_struct *task)
 #endif
 }
 
+/*
+ * Reads pointers of a task by a helper: a read of such a pointer itself has the
+ * verifier search all names of the kernel's types four times, for 2 ms in all
+ * (btf_nested_type_is_trusted, kernel/bpf/verifier.c).
+ */
 static __always_inline struct file *file_of(struct task_struct *task, __u32 descriptor)
 {
-	struct fdtable *table = task->files->fdt;
+	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
 	struct file *file = 0;
 
-	if (descriptor < table->max_fds)
-		bpf_probe_read_kernel(&file, sizeof(file), table->fd + descriptor);
+	if (descriptor < BPF_CORE_READ(table, max_fds))
+		bpf_probe_read_kernel(&file, sizeof(file), BPF_CORE_READ(table, fd) + descriptor);
 	return file;
 }
 
