@@ -6,13 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"sync"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
 )
 
-// KernelTypes begins to read the kernel's types, which [Load] needs, and does
+// KernelTypes begins to read the kernel's types, which programs need, and does
 // not wait for them.
 func KernelTypes() *btf.Cache {
 	types := btf.NewCache()
@@ -20,111 +21,157 @@ func KernelTypes() *btf.Cache {
 	return types
 }
 
-// Load creates the maps of the spec and loads its programs at the same time as
-// each other: the verifier takes longer for the two large ones than everything
-// else of a start, and it works for each in the thread that asks. The caller
+// Load creates the maps of the spec and loads all of its programs. The caller
 // owns the objects and closes them; after an error there are none. The types
 // are those of [KernelTypes]. An error of the verifier wraps
 // [ebpf.VerifierError].
 func Load(spec *ebpf.CollectionSpec, types *btf.Cache, objects *ProgramsObjects) error {
-	unfilled := *spec.Maps[buffersMap]
-	unfilled.Contents = nil
-	parts := ebpf.CollectionSpec{Maps: maps.Clone(spec.Maps), Variables: spec.Variables, Types: spec.Types, ByteOrder: spec.ByteOrder}
-	parts.Maps[buffersMap] = &unfilled
-	all, err := ebpf.NewCollectionWithOptions(&parts, ebpf.CollectionOptions{Cache: types})
+	l, err := Begin(spec, types)
 	if err != nil {
-		return fmt.Errorf("create maps: %w", err)
-	}
-	defer all.Close() // closes what was not assigned
-	filled := fill(all.Maps, spec.Maps[buffersMap].Contents)
-	parts.Programs, parts.Variables = spec.Programs, nil
-	all.Programs, err = loadPrograms(&parts, all.Maps, types)
-	if err := errors.Join(err, <-filled); err != nil {
 		return err
 	}
-	if err := all.Assign(objects); err != nil {
+	defer l.Close() // closes what was not assigned
+	programs := make(map[string]*ebpf.Program)
+	for name := range l.programs {
+		if programs[name], err = l.Program(name); err != nil {
+			return err
+		}
+	}
+	l.all.Programs = programs
+	if err := l.all.Assign(objects); err != nil {
 		return fmt.Errorf("assign programs and maps: %w", err)
 	}
+	clear(l.programs)
 	return nil
 }
 
-// buffersMap holds the maps of record buffers.
-const buffersMap = "buffers"
+// Loading is the maps of a spec, and its programs on their way through the
+// verifier, which takes longer for the large ones than everything else of a start:
+// each can be used as soon as it is there. It is safe for concurrent use.
+type Loading struct {
+	ProgramsMaps
+	ProgramsVariables
+	spec     ebpf.CollectionSpec
+	all      *ebpf.Collection // the maps
+	types    *btf.Cache
+	programs map[string]*loading
+	filled   func() error // waits until the map of maps is
+}
+
+// ErrClosed is why a program is not loaded any more.
+var ErrClosed = errors.New("load a program: the others have gone")
+
+// loading is a program, which is loaded for whoever asks for it first.
+type loading struct {
+	once    sync.Once
+	program *ebpf.Program
+	err     error
+}
+
+// Begin creates the maps of a spec and begins to load programs, in the order in
+// which they are named, as many at a time as there are processors, since the
+// verifier works in the thread that asks. Others are loaded when they are asked
+// for. The types are those of [KernelTypes].
+func Begin(spec *ebpf.CollectionSpec, types *btf.Cache, first ...string) (*Loading, error) {
+	unfilled := *spec.Maps[ProgramsMapBuffers]
+	unfilled.Contents = nil
+	l := &Loading{spec: *spec, types: types, programs: make(map[string]*loading)}
+	l.spec.Maps = maps.Clone(spec.Maps)
+	l.spec.Maps[ProgramsMapBuffers], l.spec.Programs = &unfilled, nil
+	var err error
+	if l.all, err = ebpf.NewCollection(&l.spec); err != nil {
+		return nil, fmt.Errorf("create maps: %w", err)
+	}
+	l.spec.Programs, l.spec.Variables = spec.Programs, nil
+	for name := range spec.Programs {
+		l.programs[name] = &loading{}
+	}
+	l.filled = fill(l.all.Maps, spec.Maps[ProgramsMapBuffers].Contents)
+	view := ebpf.Collection{Maps: maps.Clone(l.all.Maps), Variables: maps.Clone(l.all.Variables)}
+	if err := errors.Join(view.Assign(&l.ProgramsMaps), view.Assign(&l.ProgramsVariables)); err != nil {
+		return nil, errors.Join(fmt.Errorf("assign maps: %w", err), l.Close())
+	}
+	l.load(first)
+	return l, nil
+}
 
 // fill puts maps into the map of maps. After each change the kernel waits until
 // no program uses what was there (maybe_wait_bpf_programs, kernel/bpf/syscall.c),
 // for 10 ms or more: all wait at once, and while the verifier works.
-func fill(with map[string]*ebpf.Map, contents []ebpf.MapKV) <-chan error {
-	filled := make(chan error, 1)
-	go func() {
-		errs := make([]error, len(contents))
-		var filling sync.WaitGroup
-		for i, kv := range contents {
-			filling.Go(func() {
-				if err := with[buffersMap].Put(kv.Key, with[kv.Value.(string)]); err != nil {
-					errs[i] = fmt.Errorf("fill map %s: %w", buffersMap, err)
-				}
-			})
-		}
-		filling.Wait()
-		filled <- errors.Join(errs...)
-	}()
-	return filled
-}
-
-// portions says which programs are loaded one after the other: the large ones
-// each alone.
-func portions(spec *ebpf.CollectionSpec) [][]string {
-	const large = 1000 // instructions
-	var all [][]string
-	var small []string
-	for name, program := range spec.Programs {
-		if len(program.Instructions) > large {
-			all = append(all, []string{name})
-		} else {
-			small = append(small, name)
-		}
-	}
-	return append(all, small)
-}
-
-func loadPrograms(spec *ebpf.CollectionSpec, with map[string]*ebpf.Map, types *btf.Cache) (map[string]*ebpf.Program, error) {
-	type result struct {
-		programs map[string]*ebpf.Program
-		err      error
-	}
-	work := portions(spec)
-	results := make(chan result, len(work))
-	for _, names := range work {
-		portion := *spec
-		portion.Programs = make(map[string]*ebpf.ProgramSpec)
-		for _, name := range names {
-			portion.Programs[name] = spec.Programs[name]
-		}
-		go func() {
-			c, err := ebpf.NewCollectionWithOptions(&portion, ebpf.CollectionOptions{Cache: types, MapReplacements: with})
-			if err != nil {
-				results <- result{err: err}
-				return
+func fill(with map[string]*ebpf.Map, contents []ebpf.MapKV) (wait func() error) {
+	errs := make([]error, len(contents))
+	var filling sync.WaitGroup
+	for i, kv := range contents {
+		filling.Go(func() {
+			if err := with[ProgramsMapBuffers].Put(kv.Key, with[kv.Value.(string)]); err != nil {
+				errs[i] = fmt.Errorf("fill map %s: %w", ProgramsMapBuffers, err)
 			}
-			programs := c.Programs
-			c.Programs = nil
-			c.Close()
-			results <- result{programs: programs}
+		})
+	}
+	return func() error {
+		filling.Wait()
+		return errors.Join(errs...)
+	}
+}
+
+// load loads programs in that order, and does not wait for it.
+func (l *Loading) load(names []string) {
+	next := make(chan string, len(names))
+	for _, name := range names {
+		next <- name
+	}
+	close(next)
+	for range min(len(names), runtime.NumCPU()) {
+		go func() {
+			for name := range next {
+				l.verified(name) // an error comes again where the program is used
+			}
 		}()
 	}
-	all := make(map[string]*ebpf.Program)
-	var errs []error
-	for range work {
-		r := <-results
-		maps.Copy(all, r.programs)
-		errs = append(errs, r.err)
+}
+
+// Program returns a program when it is loaded. It stays the property of l.
+func (l *Loading) Program(name string) (*ebpf.Program, error) {
+	p := l.verified(name)
+	return p.program, errors.Join(p.err, l.filled())
+}
+
+func (l *Loading) verified(name string) *loading {
+	p := l.programs[name]
+	p.once.Do(func() {
+		one := l.spec
+		one.Programs = map[string]*ebpf.ProgramSpec{name: l.spec.Programs[name]}
+		p.program, p.err = loadProgram(&one, name, l.types, l.all.Maps)
+	})
+	return p
+}
+
+// loadProgram loads a program of a collection whose maps exist.
+func loadProgram(spec *ebpf.CollectionSpec, name string, types *btf.Cache, with map[string]*ebpf.Map) (*ebpf.Program, error) {
+	// Without being told the library looks into the types of all modules too.
+	kernel, err := types.Kernel()
+	if err != nil {
+		return nil, fmt.Errorf("read the kernel's types: %w", err)
 	}
-	if err := errors.Join(errs...); err != nil {
-		for _, p := range all {
-			p.Close()
-		}
+	c, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{
+		Cache: types, Programs: ebpf.ProgramOptions{KernelTypes: kernel}, MapReplacements: with,
+	})
+	if err != nil {
 		return nil, err
 	}
-	return all, nil
+	defer c.Close()
+	return c.DetachProgram(name), nil
+}
+
+// Close frees the maps and the programs, and loads no other one.
+func (l *Loading) Close() error {
+	errs := []error{l.filled()}
+	for _, p := range l.programs {
+		p.once.Do(func() { p.err = ErrClosed })
+		if p.program != nil {
+			errs = append(errs, p.program.Close())
+		}
+	}
+	l.all.Close()
+	return errors.Join(errs...)
 }

@@ -3,8 +3,8 @@
 package bpf
 
 import (
-	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"unsafe"
 
@@ -41,7 +41,7 @@ type Kernel struct {
 
 // NewKernel creates the maps that the programs do not share with the others,
 // and loads those that look after them. The others stay the caller's.
-func NewKernel(s KernelSettings, types *btf.Cache, others *ProgramsObjects) (*Kernel, error) {
+func NewKernel(s KernelSettings, types *btf.Cache, others *ProgramsMaps) (*Kernel, error) {
 	spec, err := kernelSpec(s)
 	if err != nil {
 		return nil, err
@@ -62,11 +62,18 @@ func NewKernel(s KernelSettings, types *btf.Cache, others *ProgramsObjects) (*Ke
 	}
 	spec.Maps[KernelMapBuffers].Contents = nil
 	spec.Maps[KernelMapPoints].MaxEntries = others.Sites.MaxEntries()
-	watching := spec.Copy()
+	watching := *spec
+	watching.Programs = maps.Clone(spec.Programs)
 	for _, action := range []Action{ActionStart, ActionDone, ActionPoint} {
 		delete(watching.Programs, string(action))
 	}
-	all, err := ebpf.NewCollectionWithOptions(watching, ebpf.CollectionOptions{Cache: types, MapReplacements: k.shared})
+	kernel, err := types.Kernel()
+	if err != nil {
+		return nil, fmt.Errorf("read the kernel's types: %w", err)
+	}
+	all, err := ebpf.NewCollectionWithOptions(&watching, ebpf.CollectionOptions{
+		Cache: types, Programs: ebpf.ProgramOptions{KernelTypes: kernel}, MapReplacements: k.shared,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("load programs for probes of the kernel: %w", err)
 	}
@@ -124,15 +131,17 @@ type Hook struct {
 
 // Program loads a program for a kind of probe. The caller closes it.
 func (k *Kernel) Program(action Action, hook Hook) (*ebpf.Program, error) {
-	spec := k.spec.Copy()
-	p := spec.Programs[string(action)]
+	p := k.spec.Programs[string(action)].Copy()
 	p.Type, p.AttachType, p.AttachTo = hook.Type, hook.Attach, hook.To
+	spec := *k.spec
+	spec.Programs = map[string]*ebpf.ProgramSpec{string(action): p}
 	if hook.Site != nil {
+		spec.Variables = maps.Clone(k.spec.Variables)
+		spec.Variables[KernelVarOnlySite] = spec.Variables[KernelVarOnlySite].Copy()
 		if err := spec.Variables[KernelVarOnlySite].Set(*hook.Site); err != nil {
 			return nil, fmt.Errorf("set site: %w", err)
 		}
 	}
-	spec.Programs = map[string]*ebpf.ProgramSpec{string(action): p}
 	with := map[string]*ebpf.Map{
 		KernelMapPendingOfThread: k.Objects.PendingOfThread, KernelMapPending: k.Objects.Pending,
 		KernelMapNoEvent: k.Objects.NoEvent, KernelMapOpenPendingOperations: k.Objects.OpenPendingOperations,
@@ -141,16 +150,7 @@ func (k *Kernel) Program(action Action, hook Hook) (*ebpf.Program, error) {
 	for name, m := range k.shared {
 		with[name] = m
 	}
-	all, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Cache: k.types, MapReplacements: with})
-	if err != nil {
-		return nil, err
-	}
-	defer all.Close()
-	program := all.DetachProgram(string(action))
-	if program == nil {
-		return nil, errors.New("the program is not there")
-	}
-	return program, nil
+	return loadProgram(&spec, string(action), k.types, with)
 }
 
 // Close frees the maps that are not shared. Programs in use keep them.

@@ -246,9 +246,27 @@ func (s *Session) writeSites(sv *served) error {
 	return nil
 }
 
-// attach places the probes. Ends come before starts, so that no operation is
-// opened whose end would be missed.
-func (s *Session) attach(sv *served) error {
+// attach places the probes of operations. Ends come before starts, so that no
+// operation is opened whose end would be missed.
+func (s *Session) attach(all []*served) error {
+	var errs []error
+	all = slices.DeleteFunc(all, func(sv *served) bool {
+		err := s.attachEnds(sv)
+		errs = append(errs, err)
+		return err != nil
+	})
+	if len(all) > 0 {
+		if err := s.watchSwitches(); err != nil {
+			return errors.Join(append(errs, err)...) // the session does not open
+		}
+	}
+	for _, sv := range all {
+		errs = append(errs, s.attachStarts(sv))
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Session) attachEnds(sv *served) error {
 	if err := s.writeSites(sv); err != nil {
 		return err
 	}
@@ -257,17 +275,26 @@ func (s *Session) attach(sv *served) error {
 			return err
 		}
 	}
-	for _, a := range []action{actionPoint, actionReturn, actionDone, actionStart} {
-		if err := s.attachAction(sv, a); err != nil {
-			return errors.Join(err, sv.detach())
-		}
-	}
-	if !sv.inKernel() {
-		return nil
+	return s.attachActions(sv, actionPoint, actionReturn, actionDone)
+}
+
+func (s *Session) attachStarts(sv *served) error {
+	if err := s.attachActions(sv, actionStart); err != nil || !sv.inKernel() {
+		return err
 	}
 	// To attach takes the kernel a while, in which it does what is to be seen.
 	sv.armed = true
 	return s.writeSites(sv)
+}
+
+// attachActions attaches programs to their sites, or none.
+func (s *Session) attachActions(sv *served, actions ...action) error {
+	for _, a := range actions {
+		if err := s.attachAction(sv, a); err != nil {
+			return errors.Join(err, sv.detach())
+		}
+	}
+	return nil
 }
 
 // attachAction attaches one program to its sites, one link for each file.
@@ -303,8 +330,12 @@ func (s *Session) attachAction(sv *served, a action) error {
 }
 
 func (s *Session) place(ex *link.Executable, sv *served, a action, indexes []int) ([]io.Closer, error) {
+	program, err := s.program(programOf[a])
+	if err != nil {
+		return nil, err
+	}
 	if !s.multi {
-		return placeSingly(ex, s.program(a), a, sv, indexes)
+		return placeSingly(ex, program, a, sv, indexes)
 	}
 	var o link.UprobeMultiOptions
 	for _, i := range indexes {
@@ -316,7 +347,7 @@ func (s *Session) place(ex *link.Executable, sv *served, a action, indexes []int
 	if a == actionReturn {
 		attach = ex.UretprobeMulti
 	}
-	l, err := attach(nil, s.program(a), &o)
+	l, err := attach(nil, program, &o)
 	if err != nil {
 		return nil, err
 	}
@@ -341,8 +372,10 @@ func placeSingly(ex *link.Executable, program *ebpf.Program, a action, sv *serve
 	return links, nil
 }
 
-func (s *Session) program(a action) *ebpf.Program {
-	return [numActions]*ebpf.Program{s.objects.Start, s.objects.Done, s.objects.Done, s.objects.Point}[a]
+// programOf names the program of each action.
+var programOf = [numActions]string{
+	actionStart: bpf.ProgramsProgStart, actionDone: bpf.ProgramsProgDone,
+	actionReturn: bpf.ProgramsProgDone, actionPoint: bpf.ProgramsProgPoint,
 }
 
 // detach removes the probes, starts first: they were attached last.

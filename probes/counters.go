@@ -87,7 +87,7 @@ func (s *Session) openOperations() ([]uint64, error) {
 			return nil, fmt.Errorf("reset count of open operations: %w", err)
 		}
 	}
-	if err := iterate(s.objects.CountOpen, io.Discard); err != nil {
+	if err := s.iterate(bpf.ProgramsProgCountOpen, io.Discard); err != nil {
 		return nil, fmt.Errorf("count open operations: %w", err)
 	}
 	for i := range s.operations() {

@@ -69,7 +69,7 @@ func (s *Session) openKernel() error {
 	for _, profile := range s.cfg.Profiles {
 		for _, op := range profile.Operations {
 			for _, tier := range op.Tiers {
-				if !tier.Kernel() {
+				if !tier.Kernel() || !s.cfg.Detail.Includes(op.Detail) || !s.cfg.Detail.Includes(tier.Detail) {
 					continue
 				}
 				wanted = true
@@ -92,7 +92,7 @@ func (s *Session) openKernel() error {
 	if settings.Slots > maxSlots {
 		return fmt.Errorf("%d operations at probes in the kernel, by thread, are more than %d", settings.Slots, maxSlots)
 	}
-	k, err := bpf.NewKernel(settings, s.kernel.cache, &s.objects)
+	k, err := bpf.NewKernel(settings, s.kernel.cache, &s.objects.ProgramsMaps)
 	if err != nil {
 		return explainLoad(err)
 	}

@@ -22,7 +22,7 @@ type Ahead struct {
 	done     chan struct{}
 	multi    bool // uprobe_multi links exist
 	types    *btf.Cache
-	objects  bpf.ProgramsObjects
+	objects  *bpf.Loading
 	err      error
 }
 
@@ -55,14 +55,45 @@ func (a *Ahead) load() error {
 	if err != nil {
 		return err
 	}
-	if err := bpf.Load(spec, a.types, &a.objects); err != nil {
+	if a.objects, err = bpf.Begin(spec, a.types, inOrder(a.settings)...); err != nil {
 		return explainLoad(err)
 	}
 	return nil
 }
 
-// prepare loads the programs, or waits for them, and meanwhile looks at the
-// targets.
+// inOrder names the programs that a session needs to open, those that it attaches
+// first before others. What starts operations is attached last, but it takes the
+// verifier as long as what ends them: they go together.
+func inOrder(settings Programs) []string {
+	names := []string{
+		bpf.ProgramsProgThreadExit, bpf.ProgramsProgProcessExec, bpf.ProgramsProgDone, bpf.ProgramsProgStart,
+	}
+	if settings.Attribution {
+		names = append(names, bpf.ProgramsProgThreadSwitch)
+	}
+	return names
+}
+
+// loadIterators loads the programs that read what is open. Nobody asks for that at
+// first, and a start need not wait for them.
+func (s *Session) loadIterators() {
+	for _, name := range []string{bpf.ProgramsProgReadOpen, bpf.ProgramsProgCountOpen} {
+		if _, err := s.program(name); err != nil && !errors.Is(err, bpf.ErrClosed) {
+			s.cfg.Logf("what is open cannot be told: %v", err)
+		}
+	}
+}
+
+// program returns one of the programs when it is loaded.
+func (s *Session) program(name string) (*ebpf.Program, error) {
+	p, err := s.objects.Program(name)
+	if err != nil {
+		return nil, explainLoad(err)
+	}
+	return p, nil
+}
+
+// prepare creates the maps, or waits for them, and meanwhile looks at the targets.
 func (s *Session) prepare() (err error) {
 	ahead := s.cfg.Ahead
 	if ahead == nil || ahead.settings != s.cfg.Programs {

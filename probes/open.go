@@ -27,7 +27,7 @@ func (s *Session) readOpen() ([][]byte, error) {
 	s.opening.Lock()
 	defer s.opening.Unlock()
 	var read bytes.Buffer
-	if err := iterate(s.objects.ReadOpen, &read); err != nil {
+	if err := s.iterate(bpf.ProgramsProgReadOpen, &read); err != nil {
 		return nil, fmt.Errorf("read open operations: %w", err)
 	}
 	return splitRecords(read.Bytes())
@@ -180,6 +180,15 @@ func (s *Session) nextLeft(r *bridge.Record) error {
 		s.decodeErrors.Add(1)
 	}
 	return io.EOF
+}
+
+// iterate runs an iterator of that name, which is loaded by now or soon.
+func (s *Session) iterate(name string, to io.Writer) error {
+	p, err := s.program(name)
+	if err != nil {
+		return err
+	}
+	return iterate(p, to)
 }
 
 // iterate runs an iterator to its end, and hands on what it writes.

@@ -64,12 +64,7 @@ func (s *Session) reconcile() error {
 			errs = append(errs, s.retire(sv))
 		}
 	}
-	for _, sv := range s.served {
-		if len(sv.pids) > 0 {
-			errs = append(errs, s.settle(sv))
-		}
-	}
-	err := errors.Join(errs...)
+	err := errors.Join(append(errs, s.settle())...)
 	if refused := refusals(err); len(refused) > 0 {
 		for _, r := range refused {
 			s.replan(r)
@@ -137,17 +132,23 @@ func (s *Session) retire(sv *served) error {
 	return sv.detach()
 }
 
-// settle attaches an operation. Probes belong to files: those in a file that
-// also runs in a process that does not want them are limited to the processes
-// that do.
-func (s *Session) settle(sv *served) error {
-	if err := s.limit(sv, s.mustLimit(sv)); err != nil {
-		return fmt.Errorf("limit %s to its processes: %w", sv.operation.Name, err)
+// settle attaches the operations that are wanted. Probes belong to files: those in
+// a file that also runs in a process that does not want them are limited to the
+// processes that do.
+func (s *Session) settle() error {
+	var errs []error
+	var fresh []*served
+	for _, sv := range s.served {
+		if len(sv.pids) == 0 {
+			continue
+		}
+		if err := s.limit(sv, s.mustLimit(sv)); err != nil {
+			errs = append(errs, fmt.Errorf("limit %s to its processes: %w", sv.operation.Name, err))
+		} else if len(sv.links) == 0 {
+			fresh = append(fresh, sv)
+		}
 	}
-	if len(sv.links) == 0 {
-		return s.attach(sv)
-	}
-	return nil
+	return errors.Join(append(errs, s.attach(fresh))...)
 }
 
 // limit makes the kernel side look at the process before it counts a hit, or

@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/ringbuf"
 
@@ -89,13 +88,14 @@ func (c *Config) setDefaults() {
 // Session is a set of attached probes. It is a [bridge.Source] of what they
 // see and the [bridge.Directory] of what that means.
 type Session struct {
-	scout        // of the goroutine that scans, but for cfg
-	multi   bool // uprobe_multi links exist
-	objects bpf.ProgramsObjects
-	hooks   []link.Link
-	reader  *ringbuf.Reader
-	execs   *ringbuf.Reader
-	sample  ringbuf.Record
+	scout         // of the goroutine that scans, but for cfg
+	multi    bool // uprobe_multi links exist
+	objects  *bpf.Loading
+	hooks    []link.Link
+	switches link.Link // one of the hooks
+	reader   *ringbuf.Reader
+	execs    *ringbuf.Reader
+	sample   ringbuf.Record
 
 	inKernel *kernelPrograms // nil: no profile has probes there
 
@@ -147,28 +147,45 @@ func Open(cfg Config) (*Session, error) {
 	if err := s.Scan(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	if err := s.watchSwitches(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	go s.loadIterators()
 	return s, nil
 }
 
 // hook attaches what follows the life of threads and processes.
 func (s *Session) hook() error {
-	for event, p := range map[string]*ebpf.Program{
-		"sched_process_exit": s.objects.ThreadExit, "sched_process_exec": s.objects.ProcessExec,
+	for event, name := range map[string]string{
+		"sched_process_exit": bpf.ProgramsProgThreadExit, "sched_process_exec": bpf.ProgramsProgProcessExec,
 	} {
+		p, err := s.program(name)
+		if err != nil {
+			return err
+		}
 		l, err := link.AttachRawTracepoint(link.RawTracepointOptions{Name: event, Program: p})
 		if err != nil {
 			return fmt.Errorf("attach to scheduler events: %w", explain(err))
 		}
 		s.hooks = append(s.hooks, l)
 	}
-	if !s.cfg.Attribution {
+	return nil
+}
+
+// watchSwitches attaches, once, what keeps the clocks of threads with an open
+// operation. It has to be there before the first one begins.
+func (s *Session) watchSwitches() error {
+	if !s.cfg.Attribution || s.switches != nil {
 		return nil
 	}
-	l, err := link.AttachTracing(link.TracingOptions{Program: s.objects.ThreadSwitch})
+	p, err := s.program(bpf.ProgramsProgThreadSwitch)
 	if err != nil {
+		return err
+	}
+	if s.switches, err = link.AttachTracing(link.TracingOptions{Program: p}); err != nil {
 		return fmt.Errorf("attach to switches of threads: %w", explain(err))
 	}
-	s.hooks = append(s.hooks, l)
+	s.hooks = append(s.hooks, s.switches)
 	return nil
 }
 
@@ -186,7 +203,10 @@ func (s *Session) Close() error {
 				errs = append(errs, r.Close())
 			}
 		}
-		errs = append(errs, s.inKernel.close(), s.objects.Close())
+		errs = append(errs, s.inKernel.close())
+		if s.objects != nil {
+			errs = append(errs, s.objects.Close())
+		}
 		s.kernel.close()
 		s.files.close()
 	})
