@@ -249,16 +249,17 @@ func (s *Session) writeSites(sv *served) error {
 // attach places the probes of operations. Ends come before starts, so that no
 // operation is opened whose end would be missed.
 func (s *Session) attach(all []*served) error {
+	if len(all) == 0 {
+		return nil
+	}
 	var errs []error
 	all = slices.DeleteFunc(all, func(sv *served) bool {
 		err := s.attachEnds(sv)
 		errs = append(errs, err)
 		return err != nil
 	})
-	if len(all) > 0 {
-		if err := s.watchSwitches(); err != nil {
-			return errors.Join(append(errs, err)...) // the session does not open
-		}
+	if err := s.hook(); err != nil {
+		return errors.Join(append(errs, err)...) // the session does not open
 	}
 	for _, sv := range all {
 		errs = append(errs, s.attachStarts(sv))

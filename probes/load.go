@@ -30,7 +30,8 @@ type Ahead struct {
 // does not wait for it. What fails is told by Open.
 func GoAhead(settings Programs) *Ahead {
 	settings.setDefaults()
-	a := &Ahead{settings: settings, done: make(chan struct{})}
+	// The types come first: of what a program waits for they take the longest.
+	a := &Ahead{settings: settings, done: make(chan struct{}), types: bpf.KernelTypes()}
 	go func() {
 		defer close(a.done)
 		a.err = a.load()
@@ -42,7 +43,6 @@ func (a *Ahead) load() error {
 	if _, err := os.Stat(vmlinuxBTF); err != nil {
 		return fmt.Errorf("%w: it has no BTF in %s; use a kernel built with CONFIG_DEBUG_INFO_BTF", ErrKernel, vmlinuxBTF)
 	}
-	a.types = bpf.KernelTypes()
 	multiErr := features.HaveBPFLinkUprobeMulti()
 	if errors.Is(multiErr, os.ErrPermission) {
 		return ErrPrivilege
@@ -61,12 +61,11 @@ func (a *Ahead) load() error {
 	return nil
 }
 
-// inOrder names the programs that a session needs to open, those that it attaches
-// first before others. What starts operations is attached last, but it takes the
-// verifier as long as what ends them: they go together.
+// inOrder names the programs that a session needs to open, in the order in which it
+// does: the two large ones, of which each keeps a processor busy, before the others.
 func inOrder(settings Programs) []string {
 	names := []string{
-		bpf.ProgramsProgThreadExit, bpf.ProgramsProgProcessExec, bpf.ProgramsProgDone, bpf.ProgramsProgStart,
+		bpf.ProgramsProgDone, bpf.ProgramsProgStart, bpf.ProgramsProgThreadExit, bpf.ProgramsProgProcessExec,
 	}
 	if settings.Attribution {
 		names = append(names, bpf.ProgramsProgThreadSwitch)
@@ -93,13 +92,16 @@ func (s *Session) program(name string) (*ebpf.Program, error) {
 	return p, nil
 }
 
-// prepare creates the maps, or waits for them, and meanwhile looks at the targets.
-func (s *Session) prepare() (err error) {
-	ahead := s.cfg.Ahead
-	if ahead == nil || ahead.settings != s.cfg.Programs {
-		ahead = GoAhead(s.cfg.Programs)
+// ahead returns the programs that are being loaded.
+func (s *Session) ahead() *Ahead {
+	if a := s.cfg.Ahead; a != nil && a.settings == s.cfg.Programs {
+		return a
 	}
-	s.survey()
+	return GoAhead(s.cfg.Programs)
+}
+
+// take waits for the maps, and makes them and the programs the session's own.
+func (s *Session) take(ahead *Ahead) (err error) {
 	<-ahead.done
 	if ahead.err != nil {
 		return ahead.err

@@ -88,14 +88,14 @@ func (c *Config) setDefaults() {
 // Session is a set of attached probes. It is a [bridge.Source] of what they
 // see and the [bridge.Directory] of what that means.
 type Session struct {
-	scout         // of the goroutine that scans, but for cfg
-	multi    bool // uprobe_multi links exist
-	objects  *bpf.Loading
-	hooks    []link.Link
-	switches link.Link // one of the hooks
-	reader   *ringbuf.Reader
-	execs    *ringbuf.Reader
-	sample   ringbuf.Record
+	scout        // of the goroutine that scans, but for cfg
+	multi   bool // uprobe_multi links exist
+	objects *bpf.Loading
+	hooks   []link.Link
+	hooked  bool
+	reader  *ringbuf.Reader
+	execs   *ringbuf.Reader
+	sample  ringbuf.Record
 
 	inKernel *kernelPrograms // nil: no profile has probes there
 
@@ -138,24 +138,33 @@ func Open(cfg Config) (*Session, error) {
 	s := &Session{scout: scout, served: make(map[string]*served), slots: make(map[*catalog.Tier]uint8), instances: make(map[uint32]*instance), siteCounts: make(map[uint16][]siteCount)}
 	s.table.Store(&[]*bridge.Operation{})
 	s.report.Store(&Report{})
-	if err := s.prepare(); err != nil {
+	ahead := s.ahead()
+	s.survey()
+	if len(s.seen) > 0 {
+		defer waitAhead()()
+	}
+	if err := s.take(ahead); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	if err := s.hook(); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	if err := s.Scan(); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	if err := s.watchSwitches(); err != nil {
-		return nil, errors.Join(err, s.Close())
+	// What the survey has found is attached while the verifier is at work on the hooks;
+	// the scan after them misses nothing that starts meanwhile.
+	for _, step := range []func() error{s.reconcile, s.hook, s.Scan} {
+		if err := step(); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
 	}
 	go s.loadIterators()
 	return s, nil
 }
 
-// hook attaches what follows the life of threads and processes.
+// hook attaches, once, what follows the life of threads and processes, and what keeps
+// the clocks of threads with an open operation. It has to be there before the first
+// operation begins.
 func (s *Session) hook() error {
+	if s.hooked {
+		return nil
+	}
+	s.hooked = true
 	for event, name := range map[string]string{
 		"sched_process_exit": bpf.ProgramsProgThreadExit, "sched_process_exec": bpf.ProgramsProgProcessExec,
 	} {
@@ -169,23 +178,18 @@ func (s *Session) hook() error {
 		}
 		s.hooks = append(s.hooks, l)
 	}
-	return nil
-}
-
-// watchSwitches attaches, once, what keeps the clocks of threads with an open
-// operation. It has to be there before the first one begins.
-func (s *Session) watchSwitches() error {
-	if !s.cfg.Attribution || s.switches != nil {
+	if !s.cfg.Attribution {
 		return nil
 	}
 	p, err := s.program(bpf.ProgramsProgThreadSwitch)
 	if err != nil {
 		return err
 	}
-	if s.switches, err = link.AttachTracing(link.TracingOptions{Program: p}); err != nil {
+	l, err := link.AttachTracing(link.TracingOptions{Program: p})
+	if err != nil {
 		return fmt.Errorf("attach to switches of threads: %w", explain(err))
 	}
-	s.hooks = append(s.hooks, s.switches)
+	s.hooks = append(s.hooks, l)
 	return nil
 }
 
