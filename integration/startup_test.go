@@ -30,7 +30,7 @@ import (
 const (
 	starts    = 10
 	coldStart = 500 * time.Millisecond
-	warmStart = 220 * time.Millisecond // 112 to 160 on the machines at hand
+	warmStart = 150 * time.Millisecond
 	// A shared machine does the same work in half as much time again while others are
 	// busy, for seconds: one round of several within the limit shows what a start
 	// takes, and a start that has become longer is so in all of them.
