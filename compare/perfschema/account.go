@@ -45,10 +45,12 @@ type Account struct {
 	newest     uint64 // end of the newest event, by the timer
 	known      map[key]bool
 	pace       pace
-	threads    map[uint64]*thread
-	gone       gone
-	total      uint64 // statements that the server had counted when the account began
-	lostBefore map[string]uint64
+	// queriesRead is how many statements the server had executed at the last reading.
+	queriesRead uint64
+	threads     map[uint64]*thread
+	gone        gone
+	total       uint64 // statements that the server had counted when the account began
+	lostBefore  map[string]uint64
 
 	ready       []compare.Statement // in reverse order
 	overwritten []gap               // stretches in which the ring came round
@@ -132,15 +134,11 @@ const settle = 150 * time.Millisecond
 const longest = time.Minute
 
 func (a *Account) fill() error {
-	wait := a.pace.wait()
-	select {
-	case <-a.ctx.Done():
-		a.done = true
-		time.Sleep(settle)
-	case <-time.After(wait):
-	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), longest)
 	defer cancel()
+	if err := a.wait(ctx); err != nil {
+		return err
+	}
 	if err := a.poll(ctx); err != nil {
 		return err
 	}
@@ -149,6 +147,41 @@ func (a *Account) fill() error {
 		return a.settleUp(ctx)
 	}
 	return nil
+}
+
+// wait waits until it is time for the next reading. Meanwhile it looks who is connected, and whether more is
+// going on than before.
+func (a *Account) wait(ctx context.Context) error {
+	for {
+		left := a.pace.wait()
+		select {
+		case <-a.ctx.Done():
+			a.done = true
+			time.Sleep(settle)
+			return nil
+		case <-time.After(min(left, glance)):
+		}
+		if left <= glance {
+			return nil
+		}
+		if err := a.look(ctx); err != nil {
+			return err
+		}
+		queries, err := a.queries(ctx)
+		if err != nil {
+			return err
+		}
+		if queries-a.queriesRead > uint64(a.state.HistorySize/4) {
+			return nil
+		}
+	}
+}
+
+// queries is how many statements the server has executed, this account's among them.
+func (a *Account) queries(ctx context.Context) (n uint64, err error) {
+	var name string
+	err = a.conn.QueryRowContext(ctx, "SHOW GLOBAL STATUS LIKE 'Queries'").Scan(&name, &n)
+	return n, err
 }
 
 // Nature implements [compare.Account].

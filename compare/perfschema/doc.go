@@ -12,7 +12,12 @@
 // lost, and found in two ways. Where: events have numbers within their thread, and those of a statement's
 // events are without a gap, unless waits or stages are collected, too. How many: the server counts statements
 // by thread and by name, apart from the ring. Both together give the losses. A statement that began before the
-// account was opened or ends while it is closed may be counted as lost or not.
+// account was opened or ends while it is closed may be counted as lost or not. What each connection lost is known of
+// those that are there at the end; what others lost is told of all of them together, unless every event that is
+// missing must be a statement.
+//
+// A reading costs the server some microseconds for each row of the ring, so that a ring that is larger than what it is
+// filled with is dear for nothing: it is read when half of it is new, and every two seconds.
 //
 // The account's own connection is switched off for Performance Schema (the column INSTRUMENTED of its row in
 // the table threads, which goes with the connection), so that it takes no room in the ring. Without

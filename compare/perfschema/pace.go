@@ -4,7 +4,8 @@ package perfschema
 
 import "time"
 
-// pace is how often a ring is read: when a quarter of it is new, by what came lately.
+// pace is how often a ring is read: when half of it is new, by what came lately. A reading costs the server
+// some microseconds for each row of the ring, whatever is new in it.
 type pace struct {
 	size   int
 	period time.Duration
@@ -14,7 +15,8 @@ type pace struct {
 
 const (
 	shortest = 5 * time.Millisecond
-	usual    = 500 * time.Millisecond // of a ring in which little happens
+	usual    = 2 * time.Second // of a ring in which little happens
+	glance   = 250 * time.Millisecond
 )
 
 // wait returns how long to wait for the next reading. Readings take no more than half of the time.
@@ -38,7 +40,7 @@ func (p *pace) note(began time.Time, events int, cameRound bool) {
 	case events == 0:
 		p.period = min(2*max(p.period, shortest), usual)
 	default:
-		p.period = min(time.Duration(float64(since)*float64(p.size)/float64(4*events)), 2*max(p.period, shortest))
+		p.period = min(time.Duration(float64(since)*float64(p.size)/float64(2*events)), 2*max(p.period, shortest))
 	}
 	p.period = min(max(p.period, shortest), usual)
 }

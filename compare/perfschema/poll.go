@@ -24,10 +24,15 @@ func (a *Account) poll(ctx context.Context) error {
 			return err
 		}
 	}
+	queries, err := a.queries(ctx)
+	if err != nil {
+		return err
+	}
 	fresh, err := a.readRing(ctx)
 	if err != nil {
 		return err
 	}
+	a.queriesRead = queries
 	if err := a.look(ctx); err != nil { // after the ring: of a new thread is told while it is there
 		return err
 	}
