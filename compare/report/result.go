@@ -136,6 +136,7 @@ type Verdict struct {
 	A            string         `json:"a"`
 	B            string         `json:"b"`
 	Matched      int            `json:"matched"`
+	Ambiguous    int            `json:"ambiguous"` // of Matched: right by count only
 	MissingA     []Missing      `json:"missing_in_a"`
 	MissingB     []Missing      `json:"missing_in_b"`
 	UnexplainedA int            `json:"unexplained_in_a"`

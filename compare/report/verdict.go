@@ -13,7 +13,7 @@ import (
 
 func verdictOf(v *compare.Verdict, a, b *compare.Listing, tier string) Verdict {
 	out := Verdict{
-		A: nameOf(v.A.Name), B: nameOf(v.B.Name), Matched: v.Matched,
+		A: nameOf(v.A.Name), B: nameOf(v.B.Name), Matched: v.Matched, Ambiguous: v.Ambiguous,
 		MissingA: missingOf(v.MissingA, b), MissingB: missingOf(v.MissingB, a),
 		UnexplainedA: v.UnknownA, UnexplainedB: v.UnknownB,
 		Offsets: []Offset{}, Latency: latencyOf(v, a, b, tier), Fields: []FieldVerdict{},
