@@ -25,6 +25,9 @@ const (
 // telemetry.otel_exporter_otlp_traces_timeout, and some of the queue's delay.
 const inFlight = 15 * time.Second
 
+// early is how much earlier than the server others may say that a statement began.
+const early = time.Second
+
 // ask reads what the server wrote of its own losses. A span is dropped at its end, up to the longest
 // duration after its start.
 func (l *losses) ask(ctx context.Context, db *sql.DB, longest time.Duration) error {
@@ -52,7 +55,7 @@ func (l *losses) dropped(ctx context.Context, db *sql.DB, began float64, longest
 		if err := rows.Scan(&from, &to, &loss.Count); err != nil {
 			return err
 		}
-		loss.From, loss.To = from*1000-int64(longest), to*1000+999
+		loss.From, loss.To = from*1000-int64(early+longest), to*1000+999
 		l.add(loss)
 	}
 	return rows.Err()
@@ -72,7 +75,7 @@ func (l *losses) failed(ctx context.Context, db *sql.DB, began float64, longest 
 			return err
 		}
 		l.add(compare.Loss{
-			From: at*1000 - int64(inFlight+longest), To: at * 1000, Count: spansOf(line), Why: WhyFailed,
+			From: at*1000 - int64(inFlight+early+longest), To: at * 1000, Count: spansOf(line), Why: WhyFailed,
 		})
 	}
 	return rows.Err()

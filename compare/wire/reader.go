@@ -26,6 +26,9 @@ const (
 type Options struct {
 	// Port is the server's, 0: 3306.
 	Port uint16
+	// Server is its address; what others say is left out. The zero value is any: then the numbers of
+	// several servers' connections are mixed up.
+	Server netip.Addr
 	// Connection finds the number of a connection that began before the capture, by its client's address; 0: it is
 	// not known. It may be nil; see [Connections].
 	Connection func(client netip.AddrPort) uint64
@@ -123,6 +126,9 @@ func (r *Reader) segment(s *segment) {
 		if key = (endpoints{s.to, s.from}); s.from.Port() != r.o.Port {
 			return
 		}
+	}
+	if r.o.Server.IsValid() && key.server.Addr() != r.o.Server.Unmap() {
+		return
 	}
 	e := r.conns[key]
 	if e != nil && s.syn && !s.acks && e.Value.(*conn).toServer.next != s.seq+1 {

@@ -255,6 +255,19 @@ func TestTimesAreThoseOfTheServersWork(t *testing.T) {
 	}
 }
 
+func TestWhatOtherServersSayIsLeftOut(t *testing.T) {
+	talk := newTalk(t)
+	talk.connect(0)
+	talk.ask("\x03DO 1")
+	talk.answer(1, ok)
+	for server, want := range map[string]int{"10.0.0.2": 1, "::ffff:10.0.0.2": 1, "10.0.0.3": 0} {
+		l := listing(t, bytes.NewReader(talk.out.Bytes()), Options{Server: netip.MustParseAddr(server)})
+		if len(l.Statements) != want || len(l.Losses) > 0 {
+			t.Errorf("%s: %d statements, losses %+v", server, len(l.Statements), l.Losses)
+		}
+	}
+}
+
 func TestConnectionsAreFoundInTheProcesslist(t *testing.T) {
 	p := processlist{by: make(map[netip.AddrPort]uint64), byPort: make(map[uint16]uint64)}
 	for id, host := range map[uint64]string{
