@@ -93,16 +93,19 @@ type lack struct {
 	duration time.Duration
 }
 
-// excuses are why an account may lack statements. A loss of so many explains no more.
+// excuses are why an account may lack statements. A loss of so many explains no more. So that as many are explained as can
+// be, statements are asked for in the order of their starts, and that loss is taken which is over first.
 type excuses struct {
 	*Listing
-	left []uint64 // of each loss
+	losses []Loss
+	left   []uint64 // of each loss
 }
 
 func newExcuses(l *Listing) *excuses {
-	e := &excuses{Listing: l, left: make([]uint64, len(l.Losses))}
-	for i := range l.Losses {
-		if e.left[i] = l.Losses[i].Count; e.left[i] == 0 {
+	e := &excuses{Listing: l, losses: slices.Clone(l.Losses), left: make([]uint64, len(l.Losses))}
+	slices.SortStableFunc(e.losses, func(x, y Loss) int { return cmp.Compare(x.To, y.To) })
+	for i := range e.losses {
+		if e.left[i] = e.losses[i].Count; e.left[i] == 0 {
 			e.left[i] = math.MaxUint64
 		}
 	}
@@ -111,10 +114,10 @@ func newExcuses(l *Listing) *excuses {
 
 // lackedBy says why the account lacks a statement of the other one.
 func (l *excuses) lackedBy(s *Statement, as lack, w Window) Reason {
-	for i := range l.Losses {
-		if l.left[i] > 0 && l.Losses[i].covers(s.Connection, as.own, s.Duration) {
+	for i := range l.losses {
+		if l.left[i] > 0 && l.losses[i].covers(s.Connection, as.own, s.Duration) {
 			l.left[i]--
-			return Reason(l.Losses[i].Why)
+			return Reason(l.losses[i].Why)
 		}
 	}
 	switch {
@@ -158,6 +161,9 @@ func twice(l *Listing, alone []int, pairs []Pair, side func(Pair) int) map[int]b
 // frequent first.
 func explain(l *Listing, alone []int, repeated map[int]bool, why func(*Statement) Reason) (all []Missing, unknown int) {
 	by := make(map[Reason]*Missing)
+	alone = slices.SortedFunc(slices.Values(alone), func(x, y int) int {
+		return cmp.Compare(l.Statements[x].Start, l.Statements[y].Start)
+	})
 	for _, i := range alone {
 		reason := ReasonTwice
 		if !repeated[i] {

@@ -5,6 +5,7 @@ package compare
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -127,6 +128,28 @@ func TestALossExplainsNoMoreThanItsCount(t *testing.T) {
 	v := Judge(account(r, truth, jitter, nil), b, whole24h())
 	if got := missingBy(v.MissingB, "the ring was full"); got != 5 || v.UnknownB != 15 {
 		t.Errorf("%d are told to be lost, want 5; %d are unexplained, want 15", got, v.UnknownB)
+	}
+}
+
+// TestLossesExplainAsManyAsTheyCan: one that covers more is not used up for what another one covers as well.
+func TestLossesExplainAsManyAsTheyCan(t *testing.T) {
+	r := rand.New(rand.NewPCG(6, 1))
+	truth := mixed(r)
+	b := account(r, truth, 0, func(s *Statement) bool { return s.Ref >= 100 && s.Ref < 120 })
+	starts := make([]int64, 0, 20)
+	for i := range truth {
+		if truth[i].Ref >= 100 && truth[i].Ref < 120 {
+			starts = append(starts, truth[i].Start)
+		}
+	}
+	slices.Sort(starts)
+	b.Losses = []Loss{
+		{To: epoch * 2, Count: 10, Why: "at any time"},
+		{To: starts[9] + 1000, Count: 10, Why: "before"},
+	}
+	v := Judge(account(r, truth, 0, nil), b, whole24h())
+	if early, late := missingBy(v.MissingB, "before"), missingBy(v.MissingB, "at any time"); early != 10 || late != 10 || v.UnknownB > 0 {
+		t.Errorf("%d and %d are told to be lost, want 10 of each; %d are unexplained", early, late, v.UnknownB)
 	}
 }
 
