@@ -47,15 +47,15 @@ func logAxis(w *words, low, high int64) *axis {
 	return a
 }
 
-// signedAxis is logarithmic on both sides of 0.
-func signedAxis(w *words, low, high int64) *axis {
+// signedAxis is logarithmic on both sides of 0; each label takes so much of its room.
+func signedAxis(w *words, low, high int64, room float64) *axis {
 	a := &axis{low: signedLog(float64(low)), high: signedLog(float64(high)), scale: signedLog}
 	for _, multiple := range []float64{0, 1, 5, 2, 3, 1.5, 7} {
 		for e := 10.0; e >= 0; e-- {
-			a.mark(w, multiple*math.Pow(10, e))
-			a.mark(w, -multiple*math.Pow(10, e))
+			a.mark(w, multiple*math.Pow(10, e), room)
+			a.mark(w, -multiple*math.Pow(10, e), room)
 		}
-		if len(a.ticks) > 3 {
+		if len(a.ticks) > 2 {
 			break
 		}
 	}
@@ -72,8 +72,7 @@ func signedAxis(w *words, low, high int64) *axis {
 }
 
 // mark puts a tick where there is room for its label.
-func (a *axis) mark(w *words, ns float64) {
-	const room = 13
+func (a *axis) mark(w *words, ns, room float64) {
 	v := a.scale(ns)
 	if at := a.at(ns); v >= a.low && v <= a.high && !slices.ContainsFunc(a.ticks, func(t tick) bool { return math.Abs(t.At-at) < room }) {
 		a.ticks = append(a.ticks, tick{At: at, Label: signed(w, int64(ns)), Zero: ns == 0})

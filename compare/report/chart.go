@@ -26,7 +26,7 @@ type bar struct{ X, Width, Height float64 }
 // barsOf draws the histogram of a pair's differences.
 func barsOf(w *words, v *Verdict) barChart {
 	h := &v.Latency.Histogram
-	x := signedAxis(w, h.EdgesNs[0], h.EdgesNs[len(h.EdgesNs)-1])
+	x := signedAxis(w, h.EdgesNs[0], h.EdgesNs[len(h.EdgesNs)-1], 22)
 	y := linearAxis(0, 1.05*float64(max(slices.Max(h.Counts), 1)), 3, func(v float64) string { return count(int(v)) })
 	low, high := x.at(float64(v.Latency.P5Ns)), x.at(float64(v.Latency.P95Ns))
 	c := barChart{

@@ -49,7 +49,7 @@ func (r *Result) latencyChart(w *words) *latencyChart {
 		}
 	}
 	room := 0.04 * (signedLog(float64(high)) - signedLog(float64(low)))
-	x := signedAxis(w, int64(fromSignedLog(signedLog(float64(low))-room)), int64(fromSignedLog(signedLog(float64(high))+room)))
+	x := signedAxis(w, int64(fromSignedLog(signedLog(float64(low))-room)), int64(fromSignedLog(signedLog(float64(high))+room)), 14)
 	for i := range r.Verdicts {
 		v := &r.Verdicts[i]
 		l := v.Latency

@@ -93,6 +93,9 @@ func (w *words) detail(how string) string {
 	if tier, found := strings.CutPrefix(how, "tier "); found {
 		return w.known("detail.tier ", "tier ") + tier
 	}
+	if table, rows, found := strings.Cut(strings.TrimSuffix(how, " rows"), " of "); found && strings.HasSuffix(how, " rows") {
+		return w.say("coverage.rows", "table", table, "n", rows)
+	}
 	return w.known("detail."+how, how)
 }
 

@@ -37,7 +37,7 @@ func sample() *report.Result {
 		Host:   report.Host{Kernel: "6.12.48", CPU: "AMD EPYC 7763", Cores: 2},
 		Load:   "mixed", Tier: "uprobe", LeftOut: map[string]int{"generallog": 7},
 		Details: map[string]string{
-			"journal": "the load's clients", "probes": "tier uprobe", "perfschema": "events_statements_history_long",
+			"journal": "the load's clients", "probes": "tier uprobe", "perfschema": "events_statements_history_long of 1000 rows",
 			"slowlog": "/var/lib/mysql/slow.log", "generallog": "its table",
 		},
 	}, listings, pairs)
