@@ -39,6 +39,17 @@ var lockWaits = []lockWait{
 	},
 }
 
+// TestLockWaitsOfMySQL56AreAsLongAsTheyWere holds locks for 300 ms: also without a symbol
+// table what a thread waits for is seen.
+func TestLockWaitsOfMySQL56AreAsLongAsTheyWere(t *testing.T) {
+	server := startServer(t, tier{start: servers.StrippedMySQL56})
+	c := connect(t, server, "")
+	c.must("CREATE TABLE items (id INT PRIMARY KEY, label VARCHAR(40), price INT) ENGINE=InnoDB")
+	c.must("INSERT INTO items VALUES (70, 'item 70', 210)")
+	t.Run("row lock", func(t *testing.T) { testRowLock(t, tier{}, server) })
+	t.Run("metadata lock", func(t *testing.T) { testMetadataLock(t, tier{}, server) })
+}
+
 // TestLockWaitsOfMySQLAreChildrenOfTheirLength releases a lock a while after
 // another connection has begun to wait for it.
 func TestLockWaitsOfMySQLAreChildrenOfTheirLength(t *testing.T) {
