@@ -17,7 +17,7 @@
 // missing must be a statement.
 //
 // A reading costs the server some microseconds for each row of the ring, so that a ring that is larger than what it is
-// filled with is dear for nothing: it is read when half of it is new, and every two seconds.
+// filled with is dear for nothing: it is read when a quarter of it is new, and every two seconds.
 //
 // The account's own connection is switched off for Performance Schema (the column INSTRUMENTED of its row in
 // the table threads, which goes with the connection), so that it takes no room in the ring. Without

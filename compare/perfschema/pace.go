@@ -4,7 +4,7 @@ package perfschema
 
 import "time"
 
-// pace is how often a ring is read: when half of it is new, by what came lately. A reading costs the server
+// pace is how often a ring is read: when a quarter of it is new, by what came lately. A reading costs the server
 // some microseconds for each row of the ring, whatever is new in it.
 type pace struct {
 	size   int
@@ -40,7 +40,7 @@ func (p *pace) note(began time.Time, events int, cameRound bool) {
 	case events == 0:
 		p.period = min(2*max(p.period, shortest), usual)
 	default:
-		p.period = min(time.Duration(float64(since)*float64(p.size)/float64(2*events)), 2*max(p.period, shortest))
+		p.period = min(time.Duration(float64(since)*float64(p.size)/float64(4*events)), 2*max(p.period, shortest))
 	}
 	p.period = min(max(p.period, shortest), usual)
 }

@@ -120,7 +120,7 @@ func TestGapsAreBounded(t *testing.T) {
 	}
 }
 
-func TestARingIsReadWhenHalfOfItIsNew(t *testing.T) {
+func TestARingIsReadWhenAQuarterOfItIsNew(t *testing.T) {
 	p := pace{size: 1000}
 	at := time.Now().Add(-time.Hour)
 	reading := func(after time.Duration, events int, round bool) time.Duration {
@@ -132,7 +132,7 @@ func TestARingIsReadWhenHalfOfItIsNew(t *testing.T) {
 	for range 20 {
 		reading(p.period, int(p.period.Seconds()*1000), false) // 1000 a second
 	}
-	if p.period < 400*time.Millisecond || p.period > 600*time.Millisecond {
+	if p.period < 200*time.Millisecond || p.period > 300*time.Millisecond {
 		t.Errorf("a reading in %v", p.period)
 	}
 	if got := reading(p.period, 1000, true); got > 150*time.Millisecond {

@@ -50,7 +50,7 @@ func TestPerformanceSchemaTellsWhatClientsDid(t *testing.T) {
 	all[old] = servers.MySQL56
 	for name, start := range all {
 		t.Run(name, func(t *testing.T) {
-			s := started(t, start, "--performance-schema=ON")
+			s := started(t, start, "--performance-schema=ON", "--performance-schema-events-statements-history-long-size=10000")
 			db := handle(t, s)
 			setUp(t, db)
 			stop := performanceSchema(t, db)
