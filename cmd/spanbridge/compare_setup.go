@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/spanbridge/spanbridge/compare/cost"
 	"github.com/spanbridge/spanbridge/compare/settings"
 )
 
@@ -119,6 +120,9 @@ func restoreSettings(ctx context.Context, c *compareConfig) error {
 	done, err := settings.Restore(limited, db, file)
 	for _, change := range done {
 		logf("put back: %s %s is %s, was %s", change.Kind, change.Name, change.Was, change.Now)
+		if cost.IsLog(change.Now) {
+			logf("%s was a log of the measurement: it is on the server's host still, and can be removed", change.Now)
+		}
 	}
 	var left *settings.LeftError
 	switch {

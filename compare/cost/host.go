@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spanbridge/spanbridge/compare/settings"
 )
@@ -82,9 +83,18 @@ func (h *host) quiet() []setting {
 	return all
 }
 
+const logPrefix, logSuffix = "spanbridge-cost-", ".log"
+
+// IsLog reports whether a file's name is that of a log that a measurement has had. A measurement that was killed
+// leaves it, unlike the settings (see package settings).
+func IsLog(name string) bool {
+	base := filepath.Base(name)
+	return strings.HasPrefix(base, logPrefix) && strings.HasSuffix(base, logSuffix)
+}
+
 // file is a log of our own in the server's data directory, where it may write.
 func (h *host) file(log string) string {
-	name := filepath.Join(h.Server.Variable("datadir"), "spanbridge-cost-"+log+".log")
+	name := filepath.Join(h.Server.Variable("datadir"), logPrefix+log+logSuffix)
 	h.files = append(h.files, name)
 	return name
 }
