@@ -59,7 +59,7 @@ static __always_inline void tell_inside(struct thread *thread, struct event *eve
 		return;
 	}
 	count(finished->op, COUNT_INLINED);
-	add_entry(thread, event, finished, config->class);
+	add_entry(thread, event, finished, config->class, KERNEL_ENTRIES);
 }
 
 static __always_inline struct asked *place_of(struct asked_of_thread *all, __u32 n)

@@ -44,7 +44,8 @@ static __always_inline void finish(struct hit *hit, const struct op_config *conf
 
 		count(op, COUNT_INLINED);
 		if (!joined)
-			add_entry(hit->thread, hit->event, &finished, config->class);
+			add_entry(hit->thread, hit->event, &finished, config->class,
+				  MAX_ENTRIES);
 		if (config->detailed)
 			keep_detail(hit->thread, finished.start_ns, finished.value, joined);
 		return;

@@ -15,6 +15,7 @@
 #define MAX_DEPTH      16  /* open operations of a thread */
 #define MAX_LEVELS     4   /* nested operations with a record buffer; a power of two */
 #define MAX_ENTRIES    64  /* inner operations inside a record */
+#define KERNEL_ENTRIES 32  /* while fewer are there the kernel's are added, too */
 #define MAX_CLASSES    12  /* classes of inner operations beyond those */
 #define MORE_VALUES    4   /* integers of an entry beside its value */
 #define MAX_DETAILS    4   /* inner operations of a record of which details are told; a power of two */

@@ -18,7 +18,7 @@ static __always_inline void end_running(struct thread *thread, __u32 level, stru
 	count(r->op, COUNT_DONES);
 	count(r->op, COUNT_PAIRED);
 	count(r->op, COUNT_INLINED);
-	add_entry(thread, event, &finished, r->class);
+	add_entry(thread, event, &finished, r->class, MAX_ENTRIES);
 }
 
 /* A step of a sequence: it ends the one before, and at a start it runs now. */

@@ -357,16 +357,20 @@ static __always_inline void set_busy(struct thread *thread, __u8 busy)
 	*(volatile __u8 *)&thread->busy = busy;
 }
 
-/* Adds a finished inner operation to the record of the one around it. */
+/*
+ * Adds a finished inner operation to the record of the one around it, while there are
+ * fewer than the room. What the kernel does for one statement can be much: it leaves room for
+ * what the server does itself.
+ */
 __noinline int add_entry(struct thread *thread, struct event *event, const struct entry *finished,
-			 __u32 class)
+			 __u32 class, __u32 room)
 {
 	__u32 n;
 
 	if (!thread || !finished)
 		return 0;
 	n = thread->entries;
-	if (n < MAX_ENTRIES) {
+	if (n < MAX_ENTRIES && n < room) {
 		thread->entry[n] = *finished;
 		thread->entries = n + 1;
 	} else if (event && class < MAX_CLASSES) {

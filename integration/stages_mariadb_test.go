@@ -31,10 +31,8 @@ func TestStagesOfMariaDBAreThoseOfPerformanceSchema(t *testing.T) {
 	}
 }
 
-// The 64 inner operations that a record has room for are to be stages: definitions of
-// tables are not synced to the disk.
 func compareStagesOfMariaDB(t *testing.T, psi tier) {
-	server := startServer(t, psi, "--sync-frm=OFF", "--performance-schema=ON", "--performance-schema-instrument=stage/%=ON",
+	server := startServer(t, psi, "--performance-schema=ON", "--performance-schema-instrument=stage/%=ON",
 		"--performance-schema-consumer-events-stages-current=ON", "--performance-schema-consumer-events-stages-history-long=ON",
 		"--performance-schema-consumer-events-statements-current=ON", "--performance-schema-consumer-events-statements-history-long=ON")
 	createItems(t, server)
