@@ -26,7 +26,7 @@ enum {
 struct asked {
 	__u32 state; /* one of those, or the ticket */
 	__u32 seq;   /* of the record around it; 0: nobody wants the answer any more */
-	struct entry entry;
+	struct wide_entry told;
 };
 
 struct asked_of_thread {
@@ -44,9 +44,10 @@ struct {
 
 /* Counts an inner operation that has ended, and enters it into the record around it. */
 static __always_inline void tell_inside(struct thread *thread, struct event *event,
-					const struct entry *finished,
+					const struct wide_entry *told,
 					const struct op_config *config)
 {
+	const struct entry *finished = &told->entry;
 	struct histogram_key key = {
 		.op = finished->op, .failed = finished->flags != 0, .tgid = thread->tgid,
 	};
@@ -59,7 +60,7 @@ static __always_inline void tell_inside(struct thread *thread, struct event *eve
 		return;
 	}
 	count(finished->op, COUNT_INLINED);
-	add_entry(thread, event, finished, config->class, KERNEL_ENTRIES);
+	add_wide_entry(thread, event, told, config->class);
 }
 
 static __always_inline struct asked *place_of(struct asked_of_thread *all, __u32 n)
@@ -79,20 +80,20 @@ struct answers {
 static __always_inline void take_answer(struct answers *w, struct asked *a)
 {
 	const struct op_config *config;
-	__u32 op = a->entry.op;
+	__u32 op = a->told.entry.op;
 
 	config = bpf_map_lookup_elem(&ops, &op);
 	if (!config)
 		return;
 	count(op, COUNT_DONES);
 	count(op, COUNT_PAIRED);
-	tell_inside(w->thread, w->event, &a->entry, config);
+	tell_inside(w->thread, w->event, &a->told, config);
 }
 
 /* Gives up a place that waits for an answer still. */
 static __always_inline void give_up(struct answers *w, struct asked *a, __u32 ticket)
 {
-	count(a->entry.op, w->unanswered ?: COUNT_REPLACED);
+	count(a->told.entry.op, w->unanswered ?: COUNT_REPLACED);
 	if (__sync_val_compare_and_swap(&a->state, ticket, ASKED_FREE) == ticket)
 		w->thread->asking--;
 	else
@@ -114,7 +115,7 @@ static long look_at_place(__u32 i, struct answers *w)
 		if (here)
 			take_answer(w, a);
 		else if (a->seq)
-			count(a->entry.op, w->unanswered ?: COUNT_REPLACED);
+			count(a->told.entry.op, w->unanswered ?: COUNT_REPLACED);
 		a->state = ASKED_FREE;
 		thread->asking--;
 	} else if (a->seq && (!here || w->unanswered)) {

@@ -21,6 +21,8 @@ __noinline int join_entry(struct thread *thread, const struct entry *part, __u32
 	n--;
 	opaque(n);
 	last = &thread->entry[n & (MAX_ENTRIES - 1)];
+	if (n && thread->entry[(n - 1) & (MAX_ENTRIES - 1)].wide)
+		return 0; /* no entry: integers of the one before */
 	if (last->op != part->op || last->value != part->value || last->depth != part->depth ||
 	    last->flags != part->flags)
 		return 0;

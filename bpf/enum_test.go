@@ -158,3 +158,19 @@ func TestSettingsAreChecked(t *testing.T) {
 		t.Errorf("a record buffer of %d bytes is more than a task storage holds", size)
 	}
 }
+
+// Newer kernels than 6.18 (seen on 7.2) take what a thread has in task storage from kmalloc_nolock,
+// which gives nothing above KMALLOC_MAX_CACHE_SIZE (mm/slub.c): 8 KiB, with the 72 bytes of struct
+// bpf_local_storage_elem. Without the state of its thread no statement is seen.
+func TestStateOfAThreadFitsWhatTheKernelGives(t *testing.T) {
+	const most = 8<<10 - 72
+	spec, err := Spec(Settings{TextHead: 4096, RingBytes: 64 << 10, Sites: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"threads", "buffers0", "unfinished"} {
+		if size := spec.Maps[name].ValueSize; size > most {
+			t.Errorf("%s: %d bytes, the kernel gives %d", name, size, most)
+		}
+	}
+}

@@ -33,22 +33,26 @@ static __always_inline struct event *record_around(const struct thread *thread)
 			record_buffer(bpf_get_current_task_btf(), thread->level - 1, 0));
 }
 
-static __always_inline void fill_entry(struct entry *e, const struct event *event, __u64 now_ns)
+static __always_inline void fill_entry(struct wide_entry *w, const struct event *event, __u64 now_ns)
 {
+	struct entry *e = &w->entry;
+
 	e->flags = event->flags & EVENT_FAILED;
 	e->duration_ns = now_ns - event->start_ns;
 	e->value = event->values[0];
+	e->wide = 0;
 	for (int i = 0; i < MORE_VALUES; i++)
-		e->more[i] = event->values[i + 1];
+		if ((w->more.values[i] = event->values[i + 1]))
+			e->wide = 1;
 }
 
 static __always_inline void finish_inside(struct hit *hit, struct thread *thread)
 {
-	struct entry finished = {
+	struct wide_entry finished = {.entry = {
 		.op = hit->spec->op,
 		.depth = thread->depth - thread->owner + 1,
 		.start_ns = hit->event->start_ns,
-	};
+	}};
 
 	fill_entry(&finished, hit->event, hit->at.now_ns);
 	tell_inside(thread, record_around(thread), &finished, hit->config);
@@ -131,11 +135,11 @@ static __always_inline bool ask(struct hit *hit, struct thread *thread)
 		return false;
 	a = place_of(search.all, search.n);
 	a->seq = thread->open_seq;
-	a->entry.op = hit->spec->op;
-	a->entry.depth = thread->depth - thread->owner + 1;
+	a->told.entry.op = hit->spec->op;
+	a->told.entry.depth = thread->depth - thread->owner + 1;
 	hit->event->seq = search.n | MAX_ASKED | bpf_get_prandom_u32() << 5;
 	hit->event->start_ns = bpf_ktime_get_ns();
-	a->entry.start_ns = hit->event->start_ns;
+	a->told.entry.start_ns = hit->event->start_ns;
 	thread->asking++;
 	__sync_lock_test_and_set(&a->state, hit->event->seq);
 	return true;
@@ -163,7 +167,7 @@ static __always_inline void answer(const struct event *event, __u64 now_ns)
 	a = place_of(all, ticket);
 	if (__sync_val_compare_and_swap(&a->state, ticket, ASKED_ANSWERING) != ticket)
 		return;
-	fill_entry(&a->entry, event, now_ns);
+	fill_entry(&a->told, event, now_ns);
 	__sync_lock_test_and_set(&a->state, ASKED_ANSWERED);
 }
 

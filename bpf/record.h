@@ -233,9 +233,22 @@ struct times {
 
 /* A finished inner operation. */
 struct entry {
-	__u16 op, flags, depth, pad;
+	__u16 op, flags, depth;
+	__u16 wide; /* in place of the entry behind it there is struct more */
 	__u64 start_ns, duration_ns, value;
-	__u64 more[MORE_VALUES]; /* of one at probes of the kernel: those behind the value */
+};
+
+/*
+ * Of an inner operation at probes of the kernel: the integers behind its value. It has the
+ * size of an entry.
+ */
+struct more {
+	__u64 values[MORE_VALUES];
+};
+
+struct wide_entry {
+	struct entry entry;
+	struct more more;
 };
 
 /* Where a string lies in an event's data, or a name in a detail; length without its NUL. */

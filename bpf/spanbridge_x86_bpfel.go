@@ -37,7 +37,14 @@ type ProgramsAskedOfThread struct {
 		_     structs.HostLayout
 		State uint32
 		Seq   uint32
-		Entry ProgramsEntry
+		Told  struct {
+			_     structs.HostLayout
+			Entry ProgramsEntry
+			More  struct {
+				_      structs.HostLayout
+				Values [4]uint64
+			}
+		}
 	}
 }
 
@@ -111,11 +118,10 @@ type ProgramsEntry struct {
 	Op         uint16
 	Flags      uint16
 	Depth      uint16
-	Pad        uint16
+	Wide       uint16
 	StartNs    uint64
 	DurationNs uint64
 	Value      uint64
-	More       [4]uint64
 }
 
 type ProgramsEvent struct {

@@ -380,4 +380,24 @@ __noinline int add_entry(struct thread *thread, struct event *event, const struc
 	return 0;
 }
 
+/* The same for what the kernel does, with the integers behind its value if there are any. */
+__noinline int add_wide_entry(struct thread *thread, struct event *event,
+			      const struct wide_entry *finished, __u32 class)
+{
+	__u32 n;
+
+	if (!thread || !finished)
+		return 0;
+	if (!finished->entry.wide)
+		return add_entry(thread, event, &finished->entry, class, KERNEL_ENTRIES);
+	n = thread->entries;
+	if (n >= KERNEL_ENTRIES - 1)
+		return add_entry(thread, event, &finished->entry, class, 0);
+	_Static_assert(sizeof(struct more) == sizeof(struct entry), "it takes the place of one");
+	thread->entry[n] = finished->entry;
+	__builtin_memcpy(&thread->entry[n + 1], &finished->more, sizeof(struct more));
+	thread->entries = n + 2;
+	return 0;
+}
+
 #endif

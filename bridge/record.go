@@ -8,7 +8,7 @@ import "errors"
 const (
 	MaxValues  = 16 // integer captures of an operation
 	MaxStrings = 6  // string captures of an operation
-	MaxEntries = 64 // inner operations that ride inside a record
+	MaxEntries = 64 // inner operations that ride inside a record; one with More counts twice
 	MaxWaits   = 16 // longer waits that are told one by one
 	MaxClasses = 12 // classes into which further inner operations are summed
 	MoreValues = 4  // integers of an inner operation at probes in the kernel, beside the first

@@ -131,12 +131,20 @@ func decodeEntries(data []byte, e *bpf.ProgramsEvent, r *bridge.Record) error {
 		at += entrySize
 		return e
 	}
-	for range entries {
+	for left := entries; left > 0; left-- {
 		e := next()
-		r.Entries = append(r.Entries, bridge.Entry{
+		entry := bridge.Entry{
 			Op: e.Op, Flags: bridge.RecordFlags(e.Flags), Depth: e.Depth,
-			StartNs: e.StartNs, DurationNs: e.DurationNs, Value: e.Value, More: e.More,
-		})
+			StartNs: e.StartNs, DurationNs: e.DurationNs, Value: e.Value,
+		}
+		if e.Wide != 0 {
+			if left--; left == 0 {
+				return errors.New("decode record: an entry without its integers")
+			}
+			more := next()
+			copy(entry.More[:], unsafe.Slice((*uint64)(unsafe.Pointer(&more)), bridge.MoreValues))
+		}
+		r.Entries = append(r.Entries, entry)
 	}
 	for range waits {
 		e := next()

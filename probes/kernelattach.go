@@ -380,7 +380,7 @@ func (s *Session) addAsked(counts []uint64) error {
 	for it.Next(&tid, &of) {
 		for i := range of.Place {
 			if p := &of.Place[i]; p.State != 0 && p.Seq != 0 {
-				counts[p.Entry.Op]++
+				counts[p.Told.Entry.Op]++
 			}
 		}
 	}
