@@ -29,7 +29,8 @@ const (
 type Settings struct {
 	// TextHead is how many bytes of a statement's start are kept, from
 	// MinTextHead to MaxTextHead. Every traced thread holds a buffer of
-	// this size and about 6 KiB more, in kernel memory.
+	// this size and about 4 KiB more, in kernel memory. Kernels after 6.18 may give no more than
+	// 8 KiB at once (7.2 does not): there more than 4096 bytes leave statements without their text.
 	TextHead int
 	// RingBytes is the size of the ring buffer: a power of two, and a
 	// multiple of the page size.
