@@ -13,11 +13,16 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spanbridge/spanbridge/compare"
 	"github.com/spanbridge/spanbridge/compare/server"
 	"github.com/spanbridge/spanbridge/compare/wire"
 )
+
+// tcpdumpTimeout is how long packets may lie in the kernel before tcpdump looks at them (its packet buffer
+// timeout). When it is told to end it leaves aside those that it has not seen.
+const tcpdumpTimeout = time.Second
 
 // wireWatcher reads what goes over TCP between clients and server, as tcpdump captures it, or has captured it into a file.
 type wireWatcher struct {
@@ -109,6 +114,10 @@ func (w *wireWatcher) end(ctx context.Context) (*compare.Listing, error) {
 			return nil, err
 		}
 		return compare.Collect(wire.New(file, w.options), w.config.Most)
+	}
+	select {
+	case <-time.After(tcpdumpTimeout + tcpdumpTimeout/4):
+	case <-ctx.Done():
 	}
 	l, err := w.reading.end(ctx)
 	_ = w.capture.Wait() // it was told to end
