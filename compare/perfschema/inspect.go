@@ -58,7 +58,7 @@ func Inspect(ctx context.Context, db *sql.DB) (*State, error) {
 }
 
 func inspect(ctx context.Context, conn *sql.Conn) (*State, error) {
-	known, err := texts(ctx, conn, `SHOW GLOBAL VARIABLES WHERE Variable_name IN ('version', 'performance_schema',
+	known, err := settings.Pairs(ctx, conn, `SHOW GLOBAL VARIABLES WHERE Variable_name IN ('version', 'performance_schema',
 		'performance_schema_events_statements_history_long_size', 'performance_schema_max_sql_text_length')`)
 	if err != nil {
 		return nil, err
@@ -78,7 +78,7 @@ func inspect(ctx context.Context, conn *sql.Conn) (*State, error) {
 }
 
 func (s *State) inspectTables(ctx context.Context, conn *sql.Conn) error {
-	consumers, err := texts(ctx, conn, "SELECT NAME, ENABLED FROM performance_schema.setup_consumers")
+	consumers, err := settings.Pairs(ctx, conn, "SELECT NAME, ENABLED FROM performance_schema.setup_consumers")
 	if err != nil {
 		return err
 	}
@@ -184,7 +184,7 @@ func Setup(ctx context.Context, s *settings.Session, db *sql.DB) error {
 
 // lost reads Performance_schema_*_lost.
 func lost(ctx context.Context, conn *sql.Conn) (map[string]uint64, error) {
-	all, err := texts(ctx, conn, `SHOW GLOBAL STATUS LIKE 'Performance\_schema\_%lost'`)
+	all, err := settings.Pairs(ctx, conn, `SHOW GLOBAL STATUS LIKE 'Performance\_schema\_%lost'`)
 	if err != nil {
 		return nil, err
 	}
@@ -195,22 +195,4 @@ func lost(ctx context.Context, conn *sql.Conn) (map[string]uint64, error) {
 		}
 	}
 	return counts, nil
-}
-
-// texts reads rows of a name and a value.
-func texts(ctx context.Context, conn *sql.Conn, query string) (map[string]string, error) {
-	rows, err := conn.QueryContext(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	all := make(map[string]string)
-	for rows.Next() {
-		var name, value string
-		if err := rows.Scan(&name, &value); err != nil {
-			return nil, err
-		}
-		all[name] = value
-	}
-	return all, rows.Err()
 }

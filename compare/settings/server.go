@@ -38,7 +38,7 @@ func (s Server) restarted(since Server) bool {
 }
 
 func identify(ctx context.Context, conn *sql.Conn) (s Server, err error) {
-	known, err := pairs(ctx, conn, `SHOW GLOBAL VARIABLES WHERE Variable_name IN
+	known, err := Pairs(ctx, conn, `SHOW GLOBAL VARIABLES WHERE Variable_name IN
 		('server_uuid', 'server_uid', 'hostname', 'port', 'datadir', 'version')`)
 	if err != nil {
 		return s, fmt.Errorf("identify the server: %w", err)
@@ -59,7 +59,7 @@ func startOf(ctx context.Context, conn *sql.Conn) (time.Time, error) {
 	if err := conn.QueryRowContext(ctx, "SELECT UNIX_TIMESTAMP()").Scan(&now); err != nil {
 		return time.Time{}, fmt.Errorf("read the server's clock: %w", err)
 	}
-	known, err := pairs(ctx, conn, "SHOW GLOBAL STATUS LIKE 'Uptime'")
+	known, err := Pairs(ctx, conn, "SHOW GLOBAL STATUS LIKE 'Uptime'")
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read the server's uptime: %w", err)
 	}
@@ -70,8 +70,8 @@ func startOf(ctx context.Context, conn *sql.Conn) (time.Time, error) {
 	return time.Unix(now-up, 0).UTC(), nil
 }
 
-// pairs reads rows of a name and a value.
-func pairs(ctx context.Context, conn *sql.Conn, query string, args ...any) (map[string]string, error) {
+// Pairs reads rows of a name and a value: variables, counters, switches of a server.
+func Pairs(ctx context.Context, conn *sql.Conn, query string, args ...any) (map[string]string, error) {
 	rows, err := conn.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err

@@ -19,7 +19,7 @@ func (t table) plan(ctx context.Context, conn *sql.Conn, name, value string) (ch
 		return nil, errors.New("it can be YES and NO only")
 	}
 	like := strings.NewReplacer("|", "||", "_", "|_").Replace(name)
-	have, err := pairs(ctx, conn, "SELECT NAME, "+t.column+" FROM performance_schema."+t.name+
+	have, err := Pairs(ctx, conn, "SELECT NAME, "+t.column+" FROM performance_schema."+t.name+
 		" WHERE NAME LIKE ? ESCAPE '|' AND "+t.column+" IS NOT NULL", like)
 	if err != nil {
 		return nil, err
@@ -37,7 +37,7 @@ func (t table) plan(ctx context.Context, conn *sql.Conn, name, value string) (ch
 }
 
 func (t table) read(ctx context.Context, conn *sql.Conn, _ []Change) (map[string]string, error) {
-	return pairs(ctx, conn, "SELECT NAME, "+t.column+" FROM performance_schema."+t.name+" WHERE "+t.column+" IS NOT NULL")
+	return Pairs(ctx, conn, "SELECT NAME, "+t.column+" FROM performance_schema."+t.name+" WHERE "+t.column+" IS NOT NULL")
 }
 
 // mostNames is how many are changed by a statement.

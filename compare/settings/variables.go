@@ -33,7 +33,7 @@ func (variables) read(ctx context.Context, conn *sql.Conn, of []Change) (map[str
 			all[c.Name] = value
 			continue
 		}
-		there, unknown := pairs(ctx, conn, "SHOW GLOBAL VARIABLES WHERE Variable_name = ?", c.Name)
+		there, unknown := Pairs(ctx, conn, "SHOW GLOBAL VARIABLES WHERE Variable_name = ?", c.Name)
 		if unknown != nil || len(there) > 0 {
 			return nil, err
 		} // else it went with the component or the plugin that had it
