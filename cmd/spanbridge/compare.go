@@ -61,7 +61,7 @@ The dsn is that of Go's driver, such as user:password@tcp(127.0.0.1:3306)/databa
 or user:password@unix(/run/mysqld/mysqld.sock)/database. In ` + envDSN + ` it does not
 show in a list of processes.`,
 		Example: `  sudo ` + envDSN + `='root@unix(/run/mysqld/mysqld.sock)/test' spanbridge compare --duration 30s
-  sudo spanbridge compare --dsn '...' --load mixed --setup --report /tmp/report
+  sudo spanbridge compare --dsn '...' --load mixed --setup --report report
   sudo spanbridge compare --dsn '...' --restore`,
 	}
 	c.flags(cmd.Flags())
