@@ -321,7 +321,7 @@ func TestAttachingAndDetachingOftenLeaksNothing(t *testing.T) {
 	}
 	cycle()
 	before, began := openFiles(t), time.Now()
-	const cycles = 50
+	const cycles = 25
 	for range cycles {
 		cycle()
 	}

@@ -116,6 +116,7 @@ type Session struct {
 	known   map[openKey]*bridge.Record       // what was read of those just before
 	taken   [bpf.MaxOperations]atomic.Uint64 // how many of each operation
 
+	background   sync.WaitGroup // what goes on after the start
 	draining     atomic.Bool
 	closeOnce    sync.Once
 	decodeErrors atomic.Uint64
@@ -138,23 +139,31 @@ func Open(cfg Config) (*Session, error) {
 	s := &Session{scout: scout, served: make(map[string]*served), slots: make(map[*catalog.Tier]uint8), instances: make(map[uint32]*instance), siteCounts: make(map[uint16][]siteCount)}
 	s.table.Store(&[]*bridge.Operation{})
 	s.report.Store(&Report{})
+	if err := s.start(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	s.background.Go(s.loadIterators)
+	return s, nil
+}
+
+// start attaches what is there.
+func (s *Session) start() error {
 	ahead := s.ahead()
 	s.survey()
 	if len(s.seen) > 0 {
-		defer waitAhead()()
+		defer waitAhead(&s.background)()
 	}
 	if err := s.take(ahead); err != nil {
-		return nil, errors.Join(err, s.Close())
+		return err
 	}
 	// What the survey has found is attached while the verifier is at work on the hooks;
 	// the scan after them misses nothing that starts meanwhile.
 	for _, step := range []func() error{s.reconcile, s.hook, s.Scan} {
 		if err := step(); err != nil {
-			return nil, errors.Join(err, s.Close())
+			return err
 		}
 	}
-	go s.loadIterators()
-	return s, nil
+	return nil
 }
 
 // hook attaches, once, what follows the life of threads and processes, and what keeps
@@ -213,6 +222,7 @@ func (s *Session) Close() error {
 		}
 		s.kernel.close()
 		s.files.close()
+		s.background.Wait()
 	})
 	return errors.Join(errs...)
 }
