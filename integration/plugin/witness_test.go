@@ -6,6 +6,7 @@ package plugin_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -40,8 +42,8 @@ usdt:%[1]s:mysql:query__done {
 	printf("D %%d %%d %%llu %%d %%llu %%d %%d|%%s\n", tid, arg3, nsecs, arg5, arg2,
 		(int32)arg0, (int32)arg1, str(arg4, arg5+1));
 }
-usdt:%[1]s:mysql:connection__start { printf("C %%d %%d %%s@%%s\n", tid, arg0, str(arg1), str(arg2)); }
-usdt:%[1]s:mysql:connection__done { printf("E %%d %%d %%d\n", tid, arg1, (int32)arg0); }
+usdt:%[1]s:mysql:connection__start { printf("C %%d %%d %%llu %%s@%%s\n", tid, arg0, nsecs, str(arg1), str(arg2)); }
+usdt:%[1]s:mysql:connection__done { printf("E %%d %%d %%llu %%d\n", tid, arg1, nsecs, (int32)arg0); }
 `
 
 // hit is one line of the witness.
@@ -49,7 +51,7 @@ type hit struct {
 	kind    byte // S, D, C or E as printed
 	tid     int
 	conn    int
-	ns      int64
+	ns      int64 // monotonic
 	length  int
 	id      uint64
 	startNs int64  // S
@@ -63,21 +65,21 @@ func parseHit(line string) (hit, error) {
 	head, text, _ := strings.Cut(line, "|")
 	f := strings.Fields(head)
 	h := hit{text: text}
-	if len(f) < 4 {
+	if len(f) < 5 {
 		return h, fmt.Errorf("%q is no hit", line)
 	}
-	h.kind, h.tid, h.conn = f[0][0], atoi(f[1]), atoi(f[2])
+	h.kind, h.tid, h.conn, h.ns = f[0][0], atoi(f[1]), atoi(f[2]), int64(atoi(f[3]))
 	switch h.kind {
 	case 'S':
-		h.ns, h.length, h.id = int64(atoi(f[3])), atoi(f[4]), uint64(atoi(f[5]))
+		h.length, h.id = atoi(f[4]), uint64(atoi(f[5]))
 		h.startNs, h.who = int64(atoi(f[6])), f[7]
 	case 'D':
-		h.ns, h.length, h.id = int64(atoi(f[3])), atoi(f[4]), uint64(atoi(f[5]))
+		h.length, h.id = atoi(f[4]), uint64(atoi(f[5]))
 		h.status, h.errno = atoi(f[6]), atoi(f[7])
 	case 'C':
-		h.who = f[3]
+		h.who = f[4]
 	case 'E':
-		h.status = atoi(f[3])
+		h.status = atoi(f[4])
 	}
 	return h, nil
 }
@@ -115,10 +117,14 @@ func (w *witness) read(r io.Reader) {
 	}
 }
 
+// snapshot returns the hits so far in the order of their times: bpftrace prints what
+// one processor wrote after what another did.
 func (w *witness) snapshot() []hit {
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	return append([]hit(nil), w.hits...)
+	hits := slices.Clone(w.hits)
+	w.mu.Unlock()
+	slices.SortStableFunc(hits, func(a, b hit) int { return cmp.Compare(a.ns, b.ns) })
+	return hits
 }
 
 // watch attaches bpftrace to the server and returns once it sees statements.
@@ -189,18 +195,18 @@ func (w *witness) forget() {
 	w.hits = nil
 }
 
-// until waits for a statement whose text holds the mark to be done.
+// until waits for a statement whose text holds the mark to be done, and then for
+// what another processor wrote before it: nothing more for 100 ms.
 func (w *witness) until(t *testing.T, mark string) []hit {
 	t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
-	for time.Now().Before(deadline) {
+	for before := 0; time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		hits := w.snapshot()
-		for _, h := range hits {
-			if h.kind == 'D' && strings.Contains(h.text, mark) {
-				return hits
-			}
+		done := slices.ContainsFunc(hits, func(h hit) bool { return h.kind == 'D' && strings.Contains(h.text, mark) })
+		if done && len(hits) == before {
+			return hits
 		}
-		time.Sleep(20 * time.Millisecond)
+		before = len(hits)
 	}
 	t.Fatalf("bpftrace did not report %q; %d hits, other lines: %q", mark, len(w.snapshot()), w.lost)
 	return nil
