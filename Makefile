@@ -16,6 +16,11 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo -E env PATH="$$PATH")
 GO := gobin="$$(scripts/install-go.sh)" || exit 1; PATH="$$gobin:$$PATH";
 # The packages that test-integration runs.
 INTEGRATION := go list -tags integration ./... | grep -E '/(integration|examples)(/|$$)'
+# Tests whose skips are counted, of packages $(2) with the flags $(3). Machines that
+# run tests are noisy: what fails runs once more by itself, and is named if it passes then.
+COUNTED = $(4) go tool gotestsum --format $(1) --format-icons text --jsonfile $(BUILD)/tests.json \
+	--rerun-fails=1 --rerun-fails-run-root-test --packages "$(2)" -- $(3); failed=$$?; \
+	go run ./integration/skipcheck $(BUILD)/tests.json integration/skips.txt && exit $$failed
 
 .DEFAULT_GOAL := help
 
@@ -50,16 +55,11 @@ generate: ## the BPF objects and their Go bindings (needs clang, llvm, libbpf-de
 
 .PHONY: test-unit
 test-unit: ## tests that need no privilege and no server
-	$(GO) $(if $(COUNT_SKIPS),set -o pipefail; go test -json -count=1 ./... | \
-		go run ./integration/skipcheck integration/skips.txt,go test -count=1 ./...)
-test-unit: SHELL := /bin/bash
+	$(GO) $(if $(COUNT_SKIPS),$(call COUNTED,pkgname-and-test-fails,./...,-count=1),go test -count=1 ./...)
 
 .PHONY: test-integration
 test-integration: ## tests against real servers, backends and the kernel (root)
-	$(GO) set -o pipefail; $(SUDO) go test -json -tags integration -count=1 -p 1 -timeout 40m \
-		$$($(INTEGRATION)) | \
-		go run ./integration/skipcheck integration/skips.txt
-test-integration: SHELL := /bin/bash
+	$(GO) $(call COUNTED,testname,$$($(INTEGRATION)),-tags integration -count=1 -p 1 -timeout 40m,$(SUDO))
 
 .PHONY: test-vm
 test-vm: vm-kernels ## all kernel tests on Debian's kernels 6.1, 6.12 and 7, emulated (15 minutes)

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command skipcheck reads the output of "go test -json", prints it for people and
-// fails unless exactly the expected tests were skipped, so that a green run
-// cannot be an empty one.
-//
-// It never runs tests itself and never hides a failing test's output.
+// Command skipcheck reads the events of a test run (go doc test2json) from a file and
+// fails unless every test has passed and exactly the expected ones were skipped, so
+// that a green run cannot be an empty one. Where a test ran again because it failed,
+// the last run counts, and the test is named.
 package main

@@ -16,46 +16,27 @@ import (
 type event struct {
 	Action  string
 	Package string
-	Test    string
-	Output  string
-	Elapsed float64 // seconds
+	Test    string // "": the event is the package's
 }
 
-// result counts tests; subtests count like tests.
+// result is what became of each test in its last run; subtests count like tests.
 type result struct {
-	passed   int
+	last     map[string]string // pass, fail or skip, by "package test", or "package"
+	again    []string          // what passed when it ran again
 	packages int
-	failed   []string // "package test", or "package" if it is not a test's fault
-	skipped  []string // "package test"
 }
 
-// readEvents prints a line for each finished test and everything that a failing
-// or skipped one has written.
-func readEvents(in io.Reader, out io.Writer) (*result, error) {
-	r := &result{}
-	output := map[string]*strings.Builder{} // by name
+func readEvents(in io.Reader) (*result, error) {
+	r := &result{last: make(map[string]string)}
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, 16<<20)
-	for lines.Scan() {
+	for n := 1; lines.Scan(); n++ {
 		var e event
 		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
-			fmt.Fprintln(out, lines.Text()) // not from a test: shown as it is
-			continue
+			return nil, fmt.Errorf("read test events: line %d: %w", n, err)
 		}
-		name := strings.TrimSpace(e.Package + " " + e.Test)
-		switch e.Action {
-		case "output", "build-output":
-			if e.Action == "build-output" || e.Test == "" {
-				fmt.Fprint(out, e.Output)
-				continue
-			}
-			if output[name] == nil {
-				output[name] = &strings.Builder{}
-			}
-			output[name].WriteString(e.Output)
-		case "pass", "fail", "skip":
-			r.finish(&e, name, output[name], out)
-			delete(output, name)
+		if slices.Contains([]string{"pass", "fail", "skip"}, e.Action) {
+			r.finish(&e)
 		}
 	}
 	if err := lines.Err(); err != nil {
@@ -64,27 +45,37 @@ func readEvents(in io.Reader, out io.Writer) (*result, error) {
 	return r, nil
 }
 
-func (r *result) finish(e *event, name string, output *strings.Builder, out io.Writer) {
-	if e.Test == "" {
+func (r *result) finish(e *event) {
+	name := strings.TrimSpace(e.Package + " " + e.Test)
+	before, ran := r.last[name]
+	if e.Test == "" && !ran {
 		r.packages++
-		if e.Action == "fail" {
-			r.failed = append(r.failed, name)
+	}
+	if e.Test != "" && before == "fail" && e.Action == "pass" {
+		r.again = append(r.again, name)
+	}
+	r.last[name] = e.Action
+}
+
+// tests returns the tests whose last run ended so.
+func (r *result) tests(action string) []string {
+	return r.names(func(name, last string) bool { return last == action && strings.Contains(name, " ") })
+}
+
+// failed returns the tests, and the packages, whose last run failed.
+func (r *result) failed() []string {
+	return r.names(func(_, last string) bool { return last == "fail" })
+}
+
+func (r *result) names(is func(name, last string) bool) []string {
+	var names []string
+	for name, last := range r.last {
+		if is(name, last) {
+			names = append(names, name)
 		}
-		return
 	}
-	switch e.Action {
-	case "pass":
-		r.passed++
-	case "fail":
-		r.failed = append(r.failed, name)
-	case "skip":
-		r.skipped = append(r.skipped, name)
-	}
-	if e.Action != "pass" && output != nil {
-		fmt.Fprint(out, output.String())
-	} else if !strings.Contains(e.Test, "/") {
-		fmt.Fprintf(out, "--- %s: %s (%.2fs)\n", strings.ToUpper(e.Action), e.Test, e.Elapsed)
-	}
+	slices.Sort(names)
+	return names
 }
 
 // readExpected reads the list of tests that are to be skipped.
@@ -107,20 +98,21 @@ func readExpected(in io.Reader) ([]string, error) {
 // verdict returns every reason why the run is not good.
 func (r *result) verdict(expected []string) error {
 	var faults []error
-	for _, name := range r.failed {
+	for _, name := range r.failed() {
 		faults = append(faults, fmt.Errorf("failed: %s", name))
 	}
-	for _, name := range r.skipped {
+	skipped := r.tests("skip")
+	for _, name := range skipped {
 		if !slices.Contains(expected, name) {
 			faults = append(faults, fmt.Errorf("skipped unexpectedly: %s", name))
 		}
 	}
 	for _, name := range expected {
-		if !slices.Contains(r.skipped, name) {
+		if !slices.Contains(skipped, name) {
 			faults = append(faults, fmt.Errorf("expected to be skipped, but was not: %s", name))
 		}
 	}
-	if r.passed == 0 {
+	if len(r.tests("pass")) == 0 {
 		faults = append(faults, errors.New("no test has passed"))
 	}
 	return errors.Join(faults...)

@@ -8,18 +8,18 @@ import (
 )
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: go test -json ... | skipcheck EXPECTED-SKIPS")
+	if len(os.Args) != 3 {
+		fmt.Fprintln(os.Stderr, "usage: skipcheck EVENTS EXPECTED-SKIPS")
 		os.Exit(2)
 	}
-	if err := run(os.Args[1]); err != nil {
+	if err := run(os.Args[1], os.Args[2]); err != nil {
 		fmt.Fprintln(os.Stderr, "skipcheck:", err)
 		os.Exit(1)
 	}
 }
 
-func run(path string) error {
-	f, err := os.Open(path)
+func run(events, skips string) error {
+	f, err := os.Open(skips)
 	if err != nil {
 		return err
 	}
@@ -28,11 +28,19 @@ func run(path string) error {
 	if err != nil {
 		return err
 	}
-	r, err := readEvents(os.Stdin, os.Stdout)
+	in, err := os.Open(events)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	r, err := readEvents(in)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("%d tests passed, %d failed, %d skipped in %d packages\n",
-		r.passed, len(r.failed), len(r.skipped), r.packages)
+		len(r.tests("pass")), len(r.tests("fail")), len(r.tests("skip")), r.packages)
+	for _, name := range r.again {
+		fmt.Println("passed only when it ran again:", name)
+	}
 	return r.verdict(expected)
 }
