@@ -7,6 +7,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/spanbridge/spanbridge/bridge/units"
 )
 
 // barChart is a histogram.
@@ -27,7 +29,7 @@ type bar struct{ X, Width, Height float64 }
 func barsOf(w *words, v *Verdict) barChart {
 	h := &v.Latency.Histogram
 	x := signedAxis(w, h.EdgesNs[0], h.EdgesNs[len(h.EdgesNs)-1], 22)
-	y := linearAxis(0, 1.05*float64(max(slices.Max(h.Counts), 1)), 3, func(v float64) string { return count(int(v)) })
+	y := linearAxis(0, 1.05*float64(max(slices.Max(h.Counts), 1)), 3, func(v float64) string { return units.Count(int(v)) })
 	low, high := x.at(float64(v.Latency.P5Ns)), x.at(float64(v.Latency.P95Ns))
 	c := barChart{
 		X: x.ticks, Y: y.ticks, Low: low, Width: high - low, Median: x.at(float64(v.Latency.MedianNs)),
@@ -38,11 +40,11 @@ func barsOf(w *words, v *Verdict) barChart {
 			from, to := h.EdgesNs[i], h.EdgesNs[i+1]
 			at := x.at(float64(from))
 			c.Bars = append(c.Bars, bar{at, 0.88 * (x.at(float64(to)) - at), y.at(float64(k))})
-			c.Figures = append(c.Figures, fact{w.difference(from) + " … " + w.difference(to), count(k)})
+			c.Figures = append(c.Figures, fact{w.difference(from) + " … " + w.difference(to), units.Count(k)})
 		}
 	}
 	if h.Below+h.Above > 0 {
-		c.Beyond = w.say("latency.beyond", "below", count(h.Below), "above", count(h.Above))
+		c.Beyond = w.say("latency.beyond", "below", units.Count(h.Below), "above", units.Count(h.Above))
 	}
 	return c
 }
@@ -70,6 +72,6 @@ func scatterOf(w *words, v *Verdict) scatter {
 	}
 	return scatter{
 		Ticks: a.ticks, Dots: dots.String(), Alt: w.say("latency.scatter-of", "a", w.account(v.A), "b", w.account(v.B)),
-		Sampled: w.say("latency.sampled", "n", count(len(points)), "pairs", count(v.Latency.Pairs)),
+		Sampled: w.say("latency.sampled", "n", units.Count(len(points)), "pairs", units.Count(v.Latency.Pairs)),
 	}
 }

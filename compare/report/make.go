@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spanbridge/spanbridge/compare"
+	"github.com/spanbridge/spanbridge/compare/cost"
 )
 
 // About says what was compared.
@@ -60,9 +61,20 @@ func New(about About, listings []*compare.Listing, pairs []Pair) *Result {
 	return r
 }
 
-// AddUnavailable tells of an account that was asked for and could not be had.
+// AddUnavailable tells of an account that was asked for and could not be had. Each line of why is a reason.
 func (r *Result) AddUnavailable(name, why string) {
-	r.Accounts = append(r.Accounts, Account{Name: nameOf(name), Error: shown(why), Fields: []string{}, Losses: []Loss{}})
+	r.Accounts = append(r.Accounts, Account{Name: nameOf(name), Error: shownLines(why), Fields: []string{}, Losses: []Loss{}})
+}
+
+// AddCost tells what methods cost the server.
+func (r *Result) AddCost(c *cost.Result) {
+	all := *c
+	all.Load, all.Server, all.Methods = shown(c.Load), shown(c.Server), slices.Clone(c.Methods)
+	for i := range all.Methods {
+		m := &all.Methods[i]
+		m.Name, m.Detail, m.Missing = nameOf(m.Name), shown(m.Detail), shownLines(m.Missing)
+	}
+	r.Cost = &all
 }
 
 // AddMessage tells of a message of the server's error log.

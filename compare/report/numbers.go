@@ -6,6 +6,8 @@ import (
 	"math"
 	"strconv"
 	"time"
+
+	"github.com/spanbridge/spanbridge/bridge/units"
 )
 
 const (
@@ -16,19 +18,17 @@ const (
 
 // duration renders nanoseconds with three significant digits.
 func (w *words) duration(ns int64) string {
-	switch {
-	case ns < 0:
+	if ns < 0 {
 		return minus + w.duration(-max(ns, -1<<62))
-	case ns < 1_000:
-		return strconv.FormatInt(ns, 10) + space + "ns"
-	case ns < 999_500:
-		return threeDigits(float64(ns)/1e3) + space + "µs"
-	case ns < 999_500_000:
-		return threeDigits(float64(ns)/1e6) + space + "ms"
-	case ns < 59_950_000_000:
-		return w.say("unit.second", "n", threeDigits(float64(ns)/1e9))
 	}
-	return w.clockTime(time.Duration(ns).Round(time.Second))
+	switch number, unit := units.Short(ns); unit {
+	case "":
+		return w.clockTime(time.Duration(ns).Round(time.Second))
+	case "s":
+		return w.say("unit.second", "n", number)
+	default:
+		return number + space + unit
+	}
 }
 
 // clockTime renders hours, minutes and seconds, those that are not 0.
@@ -55,30 +55,6 @@ func (w *words) difference(ns int64) string {
 		return "+" + w.duration(ns)
 	}
 	return w.duration(ns)
-}
-
-func threeDigits(v float64) string {
-	decimals := 0
-	switch {
-	case v < 9.995:
-		decimals = 2
-	case v < 99.95:
-		decimals = 1
-	}
-	return strconv.FormatFloat(v, 'f', decimals, 64)
-}
-
-// count renders a number with a comma between thousands.
-func count(n int) string {
-	digits := strconv.Itoa(n)
-	out := make([]byte, 0, len(digits)+len(digits)/3)
-	for i := range len(digits) {
-		if i > 0 && (len(digits)-i)%3 == 0 {
-			out = append(out, ',')
-		}
-		out = append(out, digits[i])
-	}
-	return string(out)
 }
 
 // percent renders a share. What is nearly all, and nearly nothing, never becomes all

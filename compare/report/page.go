@@ -9,6 +9,8 @@ import (
 	"html/template"
 	"io"
 	"strings"
+
+	"github.com/spanbridge/spanbridge/bridge/units"
 )
 
 //go:embed page
@@ -50,6 +52,7 @@ func (r *Result) HTML(out io.Writer, lang string) error {
 	}
 	templates, err := template.New("page.html").Funcs(template.FuncMap{
 		"t": w.say, "reason": w.reason, "label": w.account, "across": across, "up": up,
+		"lines": func(text string) []string { return strings.Split(text, "\n") },
 	}).ParseFS(pageFiles, "page/*.html")
 	if err != nil {
 		return err
@@ -84,7 +87,7 @@ func (r *Result) facts(w *words) []fact {
 		{w.say("head.load"), r.Load},
 		{w.say("head.started"), r.Started.Format(w.say("date"))},
 		{w.say("head.lasted"), w.seconds(r.Seconds)},
-		{w.say("head.host"), w.say("list", "a", r.Host.CPU, "b", w.say("head.cores", "n", count(r.Host.Cores)))},
+		{w.say("head.host"), w.say("list", "a", r.Host.CPU, "b", w.say("head.cores", "n", units.Count(r.Host.Cores)))},
 		{"Linux", r.Host.Kernel},
 		{w.say("head.reference"), w.account(r.Reference)},
 		{w.say("head.tool"), r.Tool},

@@ -5,6 +5,8 @@ package report
 import (
 	"strings"
 	"time"
+
+	"github.com/spanbridge/spanbridge/bridge/units"
 )
 
 // clock is what is known of how far the clocks of an account and of the reference
@@ -54,9 +56,9 @@ func clockOf(w *words, v *Verdict, tolerance time.Duration) clock {
 	}
 	if len(v.Offsets) > 1 {
 		c.Off = true
-		c.Hint = strings.TrimSpace(c.Hint + " " + w.say("clock.stepped", "n", count(len(v.Offsets))))
+		c.Hint = strings.TrimSpace(c.Hint + " " + w.say("clock.stepped", "n", units.Count(len(v.Offsets))))
 		for _, o := range v.Offsets {
-			c.Each = append(c.Each, fact{w.difference(o.Ns), w.say("clock.offset-of", "pairs", count(o.Pairs))})
+			c.Each = append(c.Each, fact{w.difference(o.Ns), w.say("clock.offset-of", "pairs", units.Count(o.Pairs))})
 		}
 	}
 	return c
@@ -86,7 +88,7 @@ func (r *Result) losses(w *words) (all []string) {
 			if l.Statements == 0 {
 				key = "losses.unknown"
 			}
-			all = append(all, w.say(key, "account", w.account(r.Accounts[i].Name), "n", count(int(l.Statements)), "why", w.reason(l.Why)))
+			all = append(all, w.say(key, "account", w.account(r.Accounts[i].Name), "n", units.Count(int(l.Statements)), "why", w.reason(l.Why)))
 		}
 	}
 	return all

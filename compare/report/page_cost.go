@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/spanbridge/spanbridge/bridge/units"
 	"github.com/spanbridge/spanbridge/compare/cost"
 )
 
@@ -43,7 +44,7 @@ func (r *Result) costChart(w *words) *costChart {
 		x.ticks[i].Zero = math.Abs(x.ticks[i].At-x.at(1)) < 0.01
 	}
 	c := &costChart{Ticks: x.ticks, One: x.at(1), Note: w.say("cost.note", "load", r.Cost.Load, "server", r.Cost.Server,
-		"slices", count(r.Cost.Slices), "slice", w.duration(int64(r.Cost.Slice)))}
+		"slices", units.Count(r.Cost.Slices), "slice", w.duration(int64(r.Cost.Slice)))}
 	for _, key := range []string{"throughput", "p50", "p99", "micros", "outside", "bytes"} {
 		c.Columns = append(c.Columns, w.say("cost."+key))
 	}
@@ -97,6 +98,6 @@ func (row *costRow) fill(w *words, m *cost.Method, path string, x *axis) {
 	row.More = append(row.More,
 		labelled{w.say("cost.micros"), figure{w.duration(int64(1e3 * m.CPUMicros)), path + "cpu_micros"}},
 		labelled{w.say("cost.outside"), figure{w.duration(int64(1e3 * m.OutsideMicros)), path + "outside_micros"}},
-		labelled{w.say("cost.bytes"), figure{w.say("cost.bytes-unit", "n", count(int(math.Round(m.BytesPerStatement)))), path + "bytes_per_statement"}},
+		labelled{w.say("cost.bytes"), figure{w.say("cost.bytes-unit", "n", units.Count(int(math.Round(m.BytesPerStatement)))), path + "bytes_per_statement"}},
 	)
 }

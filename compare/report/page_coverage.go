@@ -2,7 +2,11 @@
 
 package report
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/spanbridge/spanbridge/bridge/units"
+)
 
 // coverageRow is an account in the chart of coverage.
 type coverageRow struct {
@@ -35,7 +39,7 @@ func (r *Result) coverageRows(w *words) []coverageRow {
 		switch {
 		case a.Error != "":
 		case a.Name == r.Reference:
-			row.Reference = w.say("coverage.reference", "n", count(a.Statements))
+			row.Reference = w.say("coverage.reference", "n", units.Count(a.Statements))
 			row.Bar = []segment{{"reference", 0, 100}}
 			row.Alt = row.Reference
 		case a.Coverage == nil:
@@ -51,15 +55,15 @@ func (r *Result) coverageRows(w *words) []coverageRow {
 
 func (row *coverageRow) judge(w *words, c *Coverage, path string) {
 	row.Share = []figure{{w.percent(c.Share), path + ".share"}}
-	row.Of = []figure{{count(c.Seen), path + ".seen"}, {count(c.Expected), path + ".expected"}}
+	row.Of = []figure{{units.Count(c.Seen), path + ".seen"}, {units.Count(c.Expected), path + ".expected"}}
 	for k, m := range c.Lacks {
-		row.Lacks = append(row.Lacks, lackRow{figure{count(m.Count), fmt.Sprintf("%s.lacks.%d.count", path, k)}, m.Reason})
+		row.Lacks = append(row.Lacks, lackRow{figure{units.Count(m.Count), fmt.Sprintf("%s.lacks.%d.count", path, k)}, m.Reason})
 	}
 	for k, m := range c.Extra {
-		row.Extra = append(row.Extra, lackRow{figure{count(m.Count), fmt.Sprintf("%s.extra.%d.count", path, k)}, m.Reason})
+		row.Extra = append(row.Extra, lackRow{figure{units.Count(m.Count), fmt.Sprintf("%s.extra.%d.count", path, k)}, m.Reason})
 	}
 	explained := c.Expected - c.Seen - c.Unexplained
-	row.Alt = w.say("coverage.bar", "share", w.percent(c.Share), "explained", count(explained), "unexplained", count(c.Unexplained))
+	row.Alt = w.say("coverage.bar", "share", w.percent(c.Share), "explained", units.Count(explained), "unexplained", units.Count(c.Unexplained))
 	at := 0.0
 	for _, part := range []struct {
 		class string
@@ -79,9 +83,9 @@ func (row *coverageRow) note(w *words, a *Account) {
 		row.Notes = append(row.Notes, w.say("coverage.threshold", "n", w.duration(a.MinDurationNs)))
 	}
 	if a.LeftOut > 0 {
-		row.Notes = append(row.Notes, w.say("coverage.left-out", "n", count(a.LeftOut)))
+		row.Notes = append(row.Notes, w.say("coverage.left-out", "n", units.Count(a.LeftOut)))
 	}
 	if a.Other > 0 {
-		row.Notes = append(row.Notes, w.say("coverage.other", "n", count(a.Other)))
+		row.Notes = append(row.Notes, w.say("coverage.other", "n", units.Count(a.Other)))
 	}
 }

@@ -5,6 +5,7 @@ package report
 import (
 	"fmt"
 
+	"github.com/spanbridge/spanbridge/bridge/units"
 	"github.com/spanbridge/spanbridge/compare"
 )
 
@@ -65,7 +66,7 @@ func cellOf(w *words, f *Field, told FieldTold, path string) cell {
 	case told.Differ == 0:
 		return cell{Class: "equal", Text: w.percent(1)}
 	}
-	c := cell{Class: "near", Text: w.percent(share(told.Equal, compared)), Differ: &figure{count(told.Differ), path + "differ"}}
+	c := cell{Class: "near", Text: w.percent(share(told.Equal, compared)), Differ: &figure{units.Count(told.Differ), path + "differ"}}
 	if told.Equal < 9*told.Differ {
 		c.Class = "differ"
 	}

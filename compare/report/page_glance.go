@@ -5,6 +5,7 @@ package report
 import (
 	"math"
 
+	"github.com/spanbridge/spanbridge/bridge/units"
 	"github.com/spanbridge/spanbridge/compare"
 )
 
@@ -40,7 +41,7 @@ func (r *Result) glanceCoverage(w *words) (all []glance) {
 			key, class = "glance.all", "good"
 		}
 		all = append(all, glance{class, w.say("glance.coverage-head"), w.say(key, "account", w.account(a.Name),
-			"share", w.percent(a.Coverage.Share), "seen", count(a.Coverage.Seen), "expected", count(a.Coverage.Expected))})
+			"share", w.percent(a.Coverage.Share), "seen", units.Count(a.Coverage.Seen), "expected", units.Count(a.Coverage.Expected))})
 	}
 	return all
 }
@@ -69,7 +70,7 @@ func (r *Result) glanceLosses(w *words) glance {
 	case unknown == 0:
 		return glance{"good", head, w.say("glance.explained")}
 	}
-	return glance{"bad", head, w.say("glance.unexplained", "n", count(unknown))}
+	return glance{"bad", head, w.say("glance.unexplained", "n", units.Count(unknown))}
 }
 
 // best is the pair that a reader asks for first: the probes and the server's own

@@ -5,6 +5,8 @@ package report
 import (
 	"fmt"
 	"strings"
+
+	"github.com/spanbridge/spanbridge/bridge/units"
 )
 
 // latencyChart shows the differences of all pairs on one scale.
@@ -92,7 +94,7 @@ func (r *Result) cards(w *words) []card {
 			Median: figure{w.difference(l.MedianNs), path + "median_ns"}, Says: says(w, v), Points: r.points(w, v),
 			Bars: barsOf(w, v), Scatter: scatterOf(w, v),
 			Figures: []labelled{
-				{w.say("latency.pairs"), figure{count(l.Pairs), path + "pairs"}},
+				{w.say("latency.pairs"), figure{units.Count(l.Pairs), path + "pairs"}},
 				ns(w.say("latency.median-of", "account", w.account(v.A)), "median_a_ns", l.MedianANs),
 				ns(w.say("latency.median-of", "account", w.account(v.B)), "median_b_ns", l.MedianBNs),
 				difference("p5_ns", l.P5Ns), {w.say("latency.p50"), figure{w.difference(l.MedianNs), path + "median_ns"}}, difference("p95_ns", l.P95Ns),
@@ -121,7 +123,7 @@ const probes = "probes"
 func says(w *words, v *Verdict) string {
 	l := v.Latency
 	return w.say("latency.says."+l.Kind, "a", w.account(v.A), "b", w.account(v.B), "difference", moreOrLess(w, l.MedianNs),
-		"p5", w.difference(l.P5Ns), "p95", w.difference(l.P95Ns), "near", w.percent(l.NearShare), "pairs", count(l.Pairs))
+		"p5", w.difference(l.P5Ns), "p95", w.difference(l.P95Ns), "near", w.percent(l.NearShare), "pairs", units.Count(l.Pairs))
 }
 
 func moreOrLess(w *words, ns int64) string {

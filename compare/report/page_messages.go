@@ -5,6 +5,8 @@ package report
 import (
 	"fmt"
 	"slices"
+
+	"github.com/spanbridge/spanbridge/bridge/units"
 )
 
 // told is a message of the error log.
@@ -27,7 +29,7 @@ func (r *Result) told(w *words) (all []told) {
 		m := &r.Messages[i]
 		one := told{
 			At: m.At.Format("15:04:05.000"), Severity: w.known("severity."+m.Severity, m.Severity), Class: m.Severity, Text: m.Text,
-			About: figure{count(m.Statements), fmt.Sprintf("messages.%d.statements", i)},
+			About: figure{units.Count(m.Statements), fmt.Sprintf("messages.%d.statements", i)},
 		}
 		if m.Code != "" {
 			one.Text = m.Code + " " + one.Text

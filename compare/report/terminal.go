@@ -61,7 +61,7 @@ func (r *Result) Terminal(out io.Writer, width int, color bool) error {
 
 // put draws a text that has room.
 func (t *table) put(s style, text string) {
-	if t.color && s != plain {
+	if t.color && s != plain && text != "" {
 		text = "\x1b[" + string(s) + "m" + text + "\x1b[0m"
 		t.at -= len("\x1b[m\x1b[0m") + len(s)
 	}

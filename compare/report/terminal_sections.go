@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/spanbridge/spanbridge/bridge/inert"
+	"github.com/spanbridge/spanbridge/bridge/units"
 	"github.com/spanbridge/spanbridge/compare/cost"
 )
 
@@ -25,15 +26,20 @@ func (t *table) coverage() {
 		t.to(gap + names + gap)
 		switch c := a.Coverage; {
 		case a.Error != "":
-			t.wrap(dim, t.w.say("coverage.unavailable")+": "+a.Error)
+			t.unavailable(a.Error)
 		case a.Name == t.Reference:
-			t.wrap(dim, t.w.say("coverage.reference", "n", count(a.Statements)))
+			t.wrap(dim, t.w.say("coverage.reference", "n", units.Count(a.Statements)))
 		case c == nil:
 			t.wrap(dim, t.w.say("coverage.unjudged"))
 		default:
 			t.covered(c, cells)
 		}
 	}
+}
+
+// unavailable says why something could not be had.
+func (t *table) unavailable(why string) {
+	t.wrap(dim, t.w.say("coverage.unavailable")+" "+strings.ReplaceAll(why, "\n", "; "))
 }
 
 // covered draws the bar, the figures and what is missing.
@@ -58,7 +64,7 @@ func (t *table) covered(c *Coverage, cells int) {
 	t.put(dim, strings.Repeat("░", cells-seen-unknown))
 	t.put(red, strings.Repeat("▒", unknown))
 	t.right(state, t.w.percent(c.Share), t.at+8)
-	t.right(plain, count(c.Seen), t.at+gap+8)
+	t.right(plain, units.Count(c.Seen), t.at+gap+8)
 	if len(c.Lacks)+len(c.Extra) == 0 {
 		t.line()
 		return
@@ -66,10 +72,10 @@ func (t *table) covered(c *Coverage, cells int) {
 	t.put(plain, "  ")
 	var parts []string
 	for _, m := range c.Lacks {
-		parts = append(parts, count(m.Count)+" "+t.w.reason(m.Reason))
+		parts = append(parts, units.Count(m.Count)+" "+t.w.reason(m.Reason))
 	}
 	for _, m := range c.Extra {
-		parts = append(parts, t.w.say("coverage.extra")+" "+count(m.Count)+" "+t.w.reason(m.Reason))
+		parts = append(parts, t.w.say("coverage.extra")+" "+units.Count(m.Count)+" "+t.w.reason(m.Reason))
 	}
 	t.wrap(plain, strings.Join(parts, ", "))
 }
@@ -229,7 +235,7 @@ func (t *table) cost() {
 	if t.Cost == nil {
 		return
 	}
-	t.title(t.w.say("cost"), t.w.say("cost.short", "load", t.Cost.Load, "slices", count(t.Cost.Slices)))
+	t.title(t.w.say("cost"), t.w.say("cost.short", "load", t.Cost.Load, "slices", units.Count(t.Cost.Slices)))
 	names := 0
 	for i := range t.Cost.Methods {
 		names = max(names, inert.Columns(t.Cost.Methods[i].Name))
@@ -241,9 +247,9 @@ func (t *table) cost() {
 		t.to(gap + min(names, 24) + gap)
 		switch {
 		case m.Missing != "":
-			t.wrap(dim, t.w.say("coverage.unavailable")+": "+m.Missing)
+			t.unavailable(m.Missing)
 		case m.Name == cost.Nothing:
-			t.wrap(dim, t.w.say("cost.base", "cpu", t.w.duration(int64(1e3*m.CPUMicros)), "rate", count(int(m.PerSecond))))
+			t.wrap(dim, t.w.say("cost.base", "cpu", t.w.duration(int64(1e3*m.CPUMicros)), "rate", units.Count(int(m.PerSecond))))
 		default:
 			t.costOf(m)
 		}

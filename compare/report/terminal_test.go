@@ -9,11 +9,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/spanbridge/spanbridge/bridge/inert"
+	"github.com/spanbridge/spanbridge/bridge/inert/inerttest"
 	"github.com/spanbridge/spanbridge/compare/report"
 	"github.com/spanbridge/spanbridge/compare/report/reporttest"
 )
@@ -54,17 +53,7 @@ func TestTableSaysFirstWhatIsMostWanted(t *testing.T) {
 func TestTableIsInertAndKeepsToItsWidth(t *testing.T) {
 	r := reporttest.Hostile()
 	for _, width := range []int{60, 61, 80, 100, 140} {
-		for line := range strings.Lines(table(t, r, width, false)) {
-			line = strings.TrimSuffix(line, "\n")
-			if n := inert.Columns(line); n > width {
-				t.Errorf("%d columns, want at most %d: %s", n, width, line)
-			}
-			for _, c := range line {
-				if !unicode.IsPrint(c) && c != '\u00a0' {
-					t.Errorf("%U in %q", c, line)
-				}
-			}
-		}
+		inerttest.Lines(t, table(t, r, width, false), width)
 	}
 }
 

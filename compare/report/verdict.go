@@ -5,6 +5,7 @@ package report
 import (
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spanbridge/spanbridge/bridge/inert"
@@ -140,6 +141,17 @@ const mostColumns = 600
 
 // shown makes what is told by a statement fit for eyes.
 func shown(s string) string { return inert.Cut(s, mostColumns) }
+
+// shownLines makes each line fit for eyes, and leaves out those that are empty.
+func shownLines(s string) string {
+	var lines []string
+	for line := range strings.Lines(s) {
+		if line = shown(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "\n")
+}
 
 // nameOf is the name of an account.
 func nameOf(name string) string { return inert.Cut(name, 32) }

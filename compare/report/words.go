@@ -18,8 +18,9 @@ var wordFiles embed.FS
 
 // words are what is said in one language, by key.
 type words struct {
-	lang  string
-	texts map[string]string
+	lang     string
+	texts    map[string]string
+	patterns []pattern // among them
 }
 
 var catalogues = sync.OnceValues(func() (map[string]*words, error) {
@@ -49,7 +50,7 @@ func wordsOf(lang string) (*words, error) {
 
 // parseWords reads lines "key = text"; those that begin with # are comments.
 func parseWords(lang, text string) (*words, error) {
-	w := &words{lang, make(map[string]string)}
+	w := &words{lang: lang, texts: make(map[string]string)}
 	n := 0
 	for line := range strings.SplitSeq(text, "\n") {
 		if n++; line == "" || line[0] == '#' {
@@ -61,6 +62,7 @@ func parseWords(lang, text string) (*words, error) {
 		}
 		w.texts[key] = said
 	}
+	w.patterns = patternsOf(w.texts)
 	return w, nil
 }
 
@@ -87,30 +89,5 @@ func (w *words) known(key, otherwise string) string {
 
 // step says what happens, or what a moment is, on the way of a statement.
 func (w *words) step(english string) string { return w.known("step."+english, english) }
-
-// detail says how an account was had: it is told in English, or is a name.
-func (w *words) detail(how string) string {
-	if tier, found := strings.CutPrefix(how, "tier "); found {
-		return w.known("detail.tier ", "tier ") + tier
-	}
-	if table, rows, found := strings.Cut(strings.TrimSuffix(how, " rows"), " of "); found && strings.HasSuffix(how, " rows") {
-		return w.say("coverage.rows", "table", table, "n", rows)
-	}
-	return w.known("detail."+how, how)
-}
-
-// reason says why statements are lacking. Accounts tell it in English.
-func (w *words) reason(why string) string {
-	if text, found := w.texts["reason."+why]; found {
-		return text
-	}
-	if first, detail, found := strings.Cut(why, ": "); found && w.has("reason."+first+": ") {
-		return w.say("reason."+first+": ") + detail
-	}
-	if first, second, found := strings.Cut(why, " or "); found && w.has("reason."+first) {
-		return w.say("list", "a", w.reason(first), "b", w.reason(second))
-	}
-	return why
-}
 
 func (w *words) has(key string) bool { return w.texts[key] != "" }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spanbridge/spanbridge/bridge/inert"
+	"github.com/spanbridge/spanbridge/bridge/units"
 )
 
 const separator = " · "
@@ -65,7 +66,7 @@ func (d *drawing) trace(views []view, hidden int) {
 	}
 	if hidden > 0 {
 		d.to(l.name)
-		d.put(dim, "… "+formatCount(uint64(hidden))+" more spans")
+		d.put(dim, "… "+units.Count(hidden)+" more spans")
 		d.newline()
 	}
 	d.blank()
@@ -85,7 +86,7 @@ func (d *drawing) heading(nodes []node, hidden int, durationNs int64) {
 	first := nodes[0].view
 	d.put(dim, "trace ")
 	d.put(normal, hex.EncodeToString(first.trace[:]))
-	d.put(dim, separator+formatCount(uint64(len(nodes)+hidden))+" spans"+separator+formatDuration(durationNs))
+	d.put(dim, separator+units.Count(len(nodes)+hidden)+" spans"+separator+formatDuration(durationNs))
 	if commonParent(nodes) {
 		d.put(dim, separator+"↑ parent "+hex.EncodeToString(first.parent[:]))
 		for i := range nodes {

@@ -7,25 +7,10 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/spanbridge/spanbridge/bridge"
-	"github.com/spanbridge/spanbridge/bridge/inert"
+	"github.com/spanbridge/spanbridge/bridge/inert/inerttest"
 )
-
-// checkInert fails if a terminal could be told anything by s.
-func checkInert(t *testing.T, s string) {
-	t.Helper()
-	if !utf8.ValidString(s) {
-		t.Errorf("invalid UTF-8: %q", s)
-	}
-	for _, r := range s {
-		if r != '\n' && !unicode.IsPrint(r) {
-			t.Errorf("%U in %q", r, s)
-		}
-	}
-}
 
 func TestHostileSpansAreInertAndStayWithinTheWidth(t *testing.T) {
 	const hostile = "\x1b]0;t\x07\u202e<script>\n\x9b\r\x00\xff注"
@@ -42,11 +27,6 @@ func TestHostileSpansAreInertAndStayWithinTheWidth(t *testing.T) {
 		if err := Render(&out, spans, Options{Width: 90, Location: time.UTC}); err != nil {
 			t.Fatal(err)
 		}
-		checkInert(t, out.String())
-		for line := range strings.Lines(out.String()) {
-			if w := inert.Columns(strings.TrimSuffix(line, "\n")); w > 90 {
-				t.Errorf("%d columns: %s", w, line)
-			}
-		}
+		inerttest.Lines(t, out.String(), 90)
 	}
 }

@@ -2,7 +2,11 @@
 
 package console
 
-import "github.com/spanbridge/spanbridge/bridge"
+import (
+	"github.com/spanbridge/spanbridge/bridge"
+
+	"github.com/spanbridge/spanbridge/bridge/units"
+)
 
 // rest sums up the spans that are not drawn.
 type rest struct {
@@ -43,13 +47,13 @@ func (r *rest) medianNs() int64 {
 }
 
 func (r *rest) String() string {
-	line := "… " + formatCount(r.spans) + " more span"
+	line := "… " + units.Count(r.spans) + " more span"
 	if r.spans != 1 {
 		line += "s"
 	}
 	line += " (median " + formatDuration(r.medianNs()) + ", max " + formatDuration(r.maxNs)
 	if r.failed > 0 {
-		line += ", " + formatCount(r.failed) + " failed"
+		line += ", " + units.Count(r.failed) + " failed"
 	}
 	return line + ")"
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spanbridge/spanbridge/compare"
+	"github.com/spanbridge/spanbridge/compare/cost"
 	"github.com/spanbridge/spanbridge/compare/report"
 )
 
@@ -35,7 +36,10 @@ func Hostile() *report.Result {
 		Tool: "spanbridge", Started: epoch, Server: report.Server{Product: Attack, Version: long, Endpoint: Attack},
 		Host: report.Host{Kernel: Attack, CPU: Attack, Cores: 1}, Load: Attack, Details: map[string]string{"probes": long},
 	}, []*compare.Listing{a, b}, []report.Pair{{A: 0, B: 1, Verdict: compare.Judge(a, b, window)}})
-	r.AddUnavailable(Attack, long)
+	r.AddUnavailable(Attack, long+"\n"+long)
+	r.AddCost(&cost.Result{Load: Attack, Server: long, Methods: []cost.Method{
+		{Name: cost.Nothing, Detail: Attack, CPUMicros: 100}, {Name: Attack, Detail: long, Missing: long + "\n" + Attack},
+	}})
 	r.AddMessage(report.Message{At: epoch, Severity: Attack, Code: Attack, Text: long})
 	return r
 }

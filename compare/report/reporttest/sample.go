@@ -41,11 +41,12 @@ func sample() *report.Result {
 			"slowlog": "/var/lib/mysql/slow.log", "generallog": "its table",
 		},
 	}, listings, pairs)
-	result.AddUnavailable("telemetry", "MariaDB has no component_telemetry")
+	result.AddUnavailable("telemetry", "MariaDB has no component_telemetry: use another account")
+	result.AddUnavailable("wire", "tcpdump is not installed: apt-get install tcpdump, or name a file that it writes elsewhere with --pcap")
 	result.AddMessage(report.Message{At: epoch.Add(2 * time.Second), Severity: "Note", Text: "InnoDB: Buffer pool(s) load completed at ?"})
 	result.AddMessage(report.Message{At: epoch.Add(3 * time.Second), Severity: "Warning", Connection: 43, Statements: 1,
 		Text: "Aborted connection ? to db: ? user: ? host: ? (Got timeout reading communication packets)"})
-	result.Cost = costs()
+	result.AddCost(costs())
 	return result
 }
 
