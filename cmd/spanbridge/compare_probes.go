@@ -52,7 +52,8 @@ func (w *probeWatcher) begin(ctx context.Context) (string, error) {
 	}
 	report := w.pipeline.session.Report()
 	if err := w.pipeline.nothingToSee(&report); err != nil {
-		return "", errors.Join(err, w.pipeline.session.Close())
+		logf("probes: %v", err)
+		return "", errors.Join(errors.New("no probe fits the server: spanbridge doctor says why"), w.pipeline.session.Close())
 	}
 	tally := &bridge.Tally{}
 	w.account = spans.New(spans.Options{PID: s.PID, Most: w.config.Most}, tally)

@@ -41,7 +41,9 @@ func (c *comparison) result(j *judged, messages []errorlog.Message) *report.Resu
 	for _, m := range told(messages, j.listings[0]) {
 		r.AddMessage(m)
 	}
-	r.Cost = c.costs
+	if c.costs != nil {
+		r.AddCost(c.costs)
+	}
 	return r
 }
 

@@ -25,6 +25,8 @@ type watcher struct {
 	running *exec.Cmd
 	said    bytes.Buffer
 	counts  *regexp.Regexp // finds in what it said how many statements it saw, or nil
+	unfit   *regexp.Regexp // finds there that this server is not for it, which none tells; or nil
+	none    error
 }
 
 const (
@@ -86,6 +88,9 @@ func (w *watcher) await(ctx context.Context, from *os.File) error {
 	}
 	if err != nil {
 		stopped := w.off(context.WithoutCancel(ctx))
+		if w.unfit != nil && w.unfit.Match(w.said.Bytes()) {
+			return errors.Join(w.none, stopped)
+		}
 		return errors.Join(fmt.Errorf("start %s: %w: %s", w.called, err, lastLine(w.said.Bytes())), stopped)
 	}
 	return nil
@@ -137,5 +142,5 @@ func (w *watcher) saw() (uint64, bool) {
 
 func lastLine(text []byte) []byte {
 	lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
-	return lines[len(lines)-1]
+	return bytes.TrimPrefix(lines[len(lines)-1], []byte("spanbridge: "))
 }

@@ -18,20 +18,27 @@ import (
 // pairedQueries is in the ledger that spanbridge prints at its end, by PROFILE/OPERATION/TIER.
 var pairedQueries = regexp.MustCompile(`ledger: \S+/query/\S+: starts=\d+ paired=(\d+)`)
 
+// noProbes is what spanbridge says where a server has no probe of the tiers. What it says behind that, for each operation,
+// is what "spanbridge doctor" says, too.
+var noProbes = regexp.MustCompile(`(?m)^spanbridge: no probes to attach to`)
+
 // usdt has spanbridge watch by probes that were compiled into the server or its plugin.
 func (h *host) usdt() method {
-	return h.spanbridge("usdt", "spanbridge by the server's USDT probes", "usdt", "plugin")
+	return h.spanbridge("usdt", "spanbridge by the server's USDT probes", errors.New("the server has no USDT probes"), "usdt", "plugin")
 }
 
 // uprobe has spanbridge watch by functions of the server.
 func (h *host) uprobe() method {
-	return h.spanbridge("uprobe", "spanbridge by functions of the server", "uprobe")
+	return h.spanbridge("uprobe", "spanbridge by functions of the server", errors.New("the server's functions are not to be found"), "uprobe")
 }
 
 // spanbridge is the program as a user runs it, with its spans exported to a receiver that throws
 // them away.
-func (h *host) spanbridge(name, detail string, tiers ...string) method {
-	w := &watcher{described: described{called: name, does: detail + ", its spans over OTLP"}, onFD3: true, ready: saysReady, counts: pairedQueries}
+func (h *host) spanbridge(name, detail string, none error, tiers ...string) method {
+	w := &watcher{
+		described: described{called: name, does: detail + ", its spans over OTLP"}, onFD3: true, ready: saysReady, counts: pairedQueries,
+		unfit: noProbes, none: none,
+	}
 	w.lacks = h.elsewhere()
 	args := []string{"run", "--target", strconv.Itoa(h.Server.PID), "--export", "otlp", "--ready-fd", "3"}
 	for _, t := range tiers {
