@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/spanbridge/spanbridge/compare/cost"
+	"github.com/spanbridge/spanbridge/compare/server"
 	"github.com/spanbridge/spanbridge/compare/settings"
 )
 
@@ -104,37 +106,69 @@ func (c *comparison) putBack(ctx context.Context) error {
 }
 
 // restoreSettings puts back what an earlier comparison has left changed.
-func restoreSettings(ctx context.Context, c *compareConfig) error {
-	file, err := c.stateFile()
+func restoreSettings(ctx context.Context, config *compareConfig) (err error) {
+	file, err := config.stateFile()
 	if err != nil {
 		return err
 	}
-	own, err := newOwnConnections(c.DSN)
-	if err != nil {
-		return err
-	}
-	db := sql.OpenDB(own)
-	defer db.Close()
-	limited, cancel := short(ctx)
-	defer cancel()
-	done, err := settings.Restore(limited, db, file)
-	for _, change := range done {
-		logf("put back: %s %s is %s, was %s", change.Kind, change.Name, change.Was, change.Now)
-		if cost.IsLog(change.Now) {
-			logf("%s was a log of the measurement: it is on the server's host still, and can be removed", change.Now)
-		}
-	}
-	var left *settings.LeftError
+	recorded, err := settings.Recorded(file)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		logf("there is nothing to put back: no file %s", file)
 		return nil
-	case errors.As(err, &left):
-		logf("%v", left)
-		return nil
 	case err != nil:
 		return err
 	}
+	c := &comparison{config: config}
+	if c.own, err = newOwnConnections(config.DSN); err != nil {
+		return err
+	}
+	c.db = sql.OpenDB(c.own)
+	defer c.db.Close()
+	limited, cancel := short(ctx)
+	defer cancel()
+	done, err := settings.Restore(limited, c.db, file)
+	for _, change := range done {
+		logf("put back: %s %s is %s, was %s", change.Kind, change.Name, change.Was, change.Now)
+	}
+	var left *settings.LeftError
+	if err != nil && !errors.As(err, &left) {
+		return err
+	}
+	c.removeLogs(limited, recorded)
+	if left != nil {
+		logf("%v", left)
+		return nil
+	}
 	logf("all settings are put back")
 	return nil
+}
+
+// removeLogs removes the logs that a measurement has left on the server's host, or else names them.
+func (c *comparison) removeLogs(ctx context.Context, recorded []settings.Change) {
+	var logs []string
+	for _, change := range recorded {
+		if change.Kind == settings.Variable && cost.IsLog(change.Now) && !slices.Contains(logs, change.Now) {
+			logs = append(logs, change.Now)
+		}
+	}
+	if len(logs) == 0 {
+		return
+	}
+	var err error
+	if c.server, err = server.Ask(ctx, c.db); err == nil {
+		err = c.find()
+	}
+	for _, log := range logs {
+		why := err
+		if why == nil {
+			why = cost.RemoveLog(c.server, log)
+		}
+		switch {
+		case why == nil:
+			logf("removed %s, a log of the measurement", log)
+		case !errors.Is(why, os.ErrNotExist):
+			logf("%s was a log of the measurement: it is on the server's host still, and can be removed: %v", log, why)
+		}
+	}
 }

@@ -6,10 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/spanbridge/spanbridge/compare/settings"
 )
@@ -83,42 +79,12 @@ func (h *host) quiet() []setting {
 	return all
 }
 
-const logPrefix, logSuffix = "spanbridge-cost-", ".log"
-
-// IsLog reports whether a file's name is that of a log that a measurement has had. A measurement that was killed
-// leaves it, unlike the settings (see package settings).
-func IsLog(name string) bool {
-	base := filepath.Base(name)
-	return strings.HasPrefix(base, logPrefix) && strings.HasSuffix(base, logSuffix)
-}
-
-// file is a log of our own in the server's data directory, where it may write.
-func (h *host) file(log string) string {
-	name := filepath.Join(h.Server.Variable("datadir"), logPrefix+log+logSuffix)
-	h.files = append(h.files, name)
-	return name
-}
-
 // close ends what receives, and removes what the server has written, once it writes there no
 // more.
 func (h *host) close() error {
 	errs := []error{h.removeFiles()}
 	for _, s := range h.sinks {
 		errs = append(errs, s.close())
-	}
-	return errors.Join(errs...)
-}
-
-// removeFiles removes the logs of our own. They are the server's: this may be another host.
-func (h *host) removeFiles() error {
-	if h.Server.PID == 0 {
-		return nil
-	}
-	var errs []error
-	for _, name := range h.files {
-		if err := os.Remove(h.Server.Path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, err)
-		}
 	}
 	return errors.Join(errs...)
 }

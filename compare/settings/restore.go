@@ -30,6 +30,16 @@ func Restore(ctx context.Context, db *sql.DB, stateFile string) ([]Change, error
 	return done, errors.Join(err, state.remove())
 }
 
+// Recorded are the changes that a state file tells of, in the order in which they were made: also those
+// that [Restore] will find undone. It wraps os.ErrNotExist if there is no file.
+func Recorded(stateFile string) ([]Change, error) {
+	state, err := openState(stateFile, false)
+	if err != nil {
+		return nil, err
+	}
+	return state.changes, state.close()
+}
+
 // restore puts back what the file tells of, on a connection of its own.
 func (s *stateFile) restore(ctx context.Context, db *sql.DB) (conn *sql.Conn, done []Change, err error) {
 	if len(s.changes) == 0 {

@@ -131,9 +131,11 @@ func (w *watched) Run(ctx context.Context, d time.Duration) (load.Stats, error) 
 func (w *watched) grown() map[string]int64 {
 	now := map[string]int64{}
 	for name, log := range map[string]string{"generallog": "general", "slowlog": "slow"} {
-		path := w.server.Path(filepath.Join(w.server.Variable("datadir"), "spanbridge-cost-"+log+".log"))
-		if info, err := os.Stat(path); err == nil {
-			now[name] = info.Size()
+		paths, _ := filepath.Glob(w.server.Path(filepath.Join(w.server.Variable("datadir"), "spanbridge-cost-"+log+"-*.log")))
+		for _, path := range paths {
+			if info, err := os.Stat(path); err == nil {
+				now[name] = info.Size()
+			}
 		}
 	}
 	if w.server.On("performance_schema") {
@@ -227,6 +229,14 @@ func (w *watched) snapshot() map[string]string {
 	return all
 }
 
+// noLogs checks that no log of a measurement is left.
+func (w *watched) noLogs() {
+	w.t.Helper()
+	if left, err := filepath.Glob(w.server.Path(filepath.Join(w.server.Variable("datadir"), "*spanbridge*"))); err != nil || len(left) > 0 {
+		w.t.Errorf("left behind: %v %v", left, err)
+	}
+}
+
 // measure has all methods measured in short slices.
 func (w *watched) measure(methods ...string) *cost.Result {
 	w.t.Helper()
@@ -247,11 +257,10 @@ func (w *watched) measure(methods ...string) *cost.Result {
 	if diff := cmp.Diff(before, w.snapshot()); diff != "" {
 		w.t.Errorf("the server is not set as it was (-before +after):\n%s", diff)
 	}
-	for _, left := range []string{state, w.server.Path(filepath.Join(w.server.Variable("datadir"), "spanbridge-cost-slow.log"))} {
-		if _, err := os.Stat(left); err == nil {
-			w.t.Errorf("left behind: %s", left)
-		}
+	if _, err := os.Stat(state); err == nil {
+		w.t.Errorf("left behind: %s", state)
 	}
+	w.noLogs()
 	delete(w.seen, "to warm up")
 	for _, m := range r.Methods {
 		w.t.Logf("%-24s %6.1f µs, CPU %.2f (%.2f to %.2f), throughput %.2f, %4.0f bytes, outside %.1f µs; %s%s", m.Name, m.CPUMicros,

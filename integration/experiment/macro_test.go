@@ -95,6 +95,7 @@ func TestAMacroExperimentThatIsKilledLeavesNothingThatCannotBePutBack(t *testing
 		if diff := cmp.Diff(before, w.snapshot()); diff != "" {
 			t.Errorf("%s: the server is not put back (-before +after):\n%s", method, diff)
 		}
+		w.noLogs()
 	}
 }
 
