@@ -57,6 +57,9 @@ Without --setup nothing of the server is changed: ways that are switched off are
 named, with the mend. With --setup they are switched on for the time, and put back
 at the end; after a crash --restore does that.
 
+It exits with 3 if there are not two ways to compare, and with 4 if an account has less
+than --fail-below.
+
 The dsn is that of Go's driver, such as user:password@tcp(127.0.0.1:3306)/database
 or user:password@unix(/run/mysqld/mysqld.sock)/database. In ` + envDSN + ` it does not
 show in a list of processes.`,
@@ -66,7 +69,7 @@ show in a list of processes.`,
 	}
 	c.flags(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := c.validate(); err != nil {
+		if err := errors.Join(c.validate(), c.idle(cmd)); err != nil {
 			return &exitError{exitUsage, err}
 		}
 		if c.Restore {
@@ -77,14 +80,29 @@ show in a list of processes.`,
 	return cmd
 }
 
+// idle names flags that would do nothing.
+func (c *compareConfig) idle(cmd *cobra.Command) error {
+	var errs []error
+	if !c.WithCost {
+		errs = append(errs, idle(cmd, "--cost", "methods", "rounds", "slice"))
+	}
+	if c.Report == "" {
+		errs = append(errs, idle(cmd, "--report", "lang"))
+	}
+	if len(c.Accounts) > 0 && !slices.Contains(c.Accounts, "wire") {
+		errs = append(errs, idle(cmd, "the account wire", "pcap"))
+	}
+	return errors.Join(errs...)
+}
+
 // loadForms are the loads there are.
-const loadForms = "mixed[:statements=N,connections=N,seed=N], sysbench:NAME[:threads=N,tables=N,rows=N] or cmd:COMMAND"
+const loadForms = "mixed[:statements=N,connections=N,seed=N], sysbench:NAME[:threads=N,tables=N,rows=N,prepared=0] or cmd:COMMAND"
 
 // serverFlags are those that say which server, and where its settings are remembered.
 func (c *compareConfig) serverFlags(f *pflag.FlagSet) {
 	f.StringVar(&c.DSN, "dsn", "", "how to connect to the server, as Go's driver is told (default: $"+envDSN+")")
 	f.StringVarP(&c.Target, "target", "t", "", "the server's process, `PID` (default: found by what the server says of itself)")
-	f.StringVar(&c.State, "state", "", "where settings are written down before they are changed, `FILE` (default: in the folder of the user's state)")
+	f.StringVar(&c.State, "state", "", "where settings are written down before they are changed, `FILE` (default: spanbridge/compare.json in $XDG_STATE_HOME or ~/.local/state)")
 }
 
 func (c *compareConfig) flags(f *pflag.FlagSet) {
@@ -95,7 +113,7 @@ func (c *compareConfig) flags(f *pflag.FlagSet) {
 	f.StringVar(&c.Report, "report", "", "write the report into this `DIR`: report.json and report.html")
 	f.BoolVar(&c.JSON, "json", false, "print the report as JSON")
 	f.BoolVar(&c.Setup, "setup", false, "change the server's settings for the time, so that every way can be had, and put them back")
-	f.BoolVar(&c.Restore, "restore", false, "put back what a comparison with --setup has left changed, and do nothing else")
+	f.BoolVar(&c.Restore, "restore", false, "put back what a comparison or an experiment has left changed that was killed, and do nothing else")
 	f.Float64Var(&c.FailBelow, "fail-below", 0, "exit with code 4 if an account has less than this `PERCENT` of the statements")
 	f.StringVar(&c.Detail, "detail", "phases", "how closely the probes look: query, phases or stages")
 	f.StringVar(&c.PCAP, "pcap", "", "for the account wire read this `FILE` at the end, which tcpdump -w writes meanwhile (default: run tcpdump)")

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v4"
 
@@ -188,6 +189,26 @@ func (c *config) validate() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+var settingOf = regexp.MustCompile(`^([a-z_]+)(?:\[\d+\])?: `)
+
+// byFlags names faults by the flags that were given, where a file names its settings.
+func byFlags(cmd *cobra.Command, err error) error {
+	lines := strings.Split(err.Error(), "\n")
+	for i, line := range lines {
+		found := settingOf.FindStringSubmatch(line)
+		if found == nil {
+			continue
+		}
+		name := strings.ReplaceAll(found[1], "_", "-")
+		for _, one := range []string{name, strings.TrimSuffix(name, "s")} { // a list of a file is a flag that is repeated
+			if cmd.Flags().Changed(one) {
+				lines[i] = "--" + one + ": " + line[len(found[0]):]
+			}
+		}
+	}
+	return errors.New(strings.Join(lines, "\n"))
 }
 
 func anyTier(profiles []*catalog.Profile, name string) bool {

@@ -33,7 +33,7 @@ running or no profile knows it, and 2 if it was called wrongly.`,
   sudo spanbridge doctor --json | jq '.targets[].unseen'`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := settings.validate(); err != nil {
-				return &exitError{exitUsage, err}
+				return &exitError{exitUsage, byFlags(cmd, err)}
 			}
 			found, err := diagnose(&settings)
 			if err != nil {

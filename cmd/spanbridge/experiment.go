@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -31,16 +32,18 @@ func judgeCommand() *cobra.Command {
 	var b baseline
 	cmd := &cobra.Command{
 		Use: "judge BASELINE FILE", Short: "Hold the figures of one file to those of another", Args: exactArgs(2),
+		Long: `Hold the figures of one file to those of another, which --save of an experiment has
+written. Nothing is measured. The exit code is 4 if a figure is worse.`,
 		Example: `  spanbridge experiment judge before.json after.json`,
 	}
 	b.judgeFlags(cmd.Flags())
-	cmd.RunE = func(_ *cobra.Command, args []string) error {
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		is, err := experiment.Load(args[1])
 		if err != nil {
 			return usageError("%w", err)
 		}
 		b.File = args[0]
-		was, err := b.load(is.Kind)
+		was, err := b.load(cmd, is.Kind)
 		if err != nil {
 			return err
 		}
@@ -70,11 +73,14 @@ func (b *baseline) judgeFlags(f *pflag.FlagSet) {
 }
 
 // load reads the baseline before anything is measured.
-func (b *baseline) load(kind string) (*experiment.Document, error) {
+func (b *baseline) load(cmd *cobra.Command, kind string) (*experiment.Document, error) {
 	if b.Threshold < 0 {
 		return nil, usageError("--threshold: %v is negative", b.Threshold)
 	}
 	if b.File == "" {
+		if err := idle(cmd, "--baseline", "threshold", "insist"); err != nil {
+			return nil, &exitError{exitUsage, err}
+		}
 		return nil, nil
 	}
 	d, err := experiment.Load(b.File)
@@ -115,8 +121,8 @@ func (b *baseline) settle(was, is *experiment.Document) error {
 	if err := b.print(&out); err != nil {
 		return err
 	}
-	if out.Judgement != nil && out.Judgement.Worse() > 0 {
-		return &exitError{exitLoss, fmt.Errorf("%d figures are worse than in %s", out.Judgement.Worse(), b.File)}
+	if out.Judgement != nil && len(out.Judgement.Worse()) > 0 {
+		return &exitError{exitLoss, fmt.Errorf("worse than in %s: %s", b.File, strings.Join(out.Judgement.Worse(), ", "))}
 	}
 	return nil
 }

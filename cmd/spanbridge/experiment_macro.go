@@ -42,7 +42,7 @@ The figures of the server itself, which are not ratios, hold on a machine that n
 		if err != nil {
 			return &exitError{exitUsage, err}
 		}
-		was, err := b.load(experiment.Macro)
+		was, err := b.load(cmd, experiment.Macro)
 		if err != nil {
 			return err
 		}

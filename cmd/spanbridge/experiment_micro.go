@@ -31,7 +31,7 @@ buffer. It takes some fifteen seconds.`,
 		if rounds < interval.Least {
 			return usageError("--rounds: %d give no interval: want at least %d", rounds, interval.Least)
 		}
-		was, err := b.load(experiment.Micro)
+		was, err := b.load(cmd, experiment.Micro)
 		if err != nil {
 			return err
 		}

@@ -42,6 +42,9 @@ func parseOutput(s string) (output, error) {
 		if arg == "" {
 			arg = prometheus.DefaultAddr(os.LookupEnv)
 		}
+		if err := prometheus.CheckAddr(arg); err != nil {
+			return output{}, fmt.Errorf("output %q: %w", s, err)
+		}
 	default:
 		return output{}, fmt.Errorf("unknown output %q: want otlp, console, file:PATH, prometheus:ADDR or none", s)
 	}

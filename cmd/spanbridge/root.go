@@ -56,7 +56,9 @@ trace, and as metrics. The server is neither changed nor restarted.
 		SilenceErrors: true, SilenceUsage: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exitError{exitUsage, err} })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError("%w; see: %s --help", err, cmd.CommandPath())
+	})
 	root.AddCommand(runCommand(), doctorCommand(), probesCommand(), profilesCommand(), checkCommand(), compareCommand(), experimentCommand(), demoCommand(), versionCommand())
 	return root
 }
@@ -104,12 +106,26 @@ func group(name, short string) *cobra.Command {
 	}}
 }
 
-// exactArgs is cobra.ExactArgs with the exit code for wrong usage.
+// exactArgs refuses more arguments than those, and fewer.
 func exactArgs(n int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if err := cobra.ExactArgs(n)(cmd, args); err != nil {
-			return usageError("%v; usage: %s", err, cmd.UseLine())
+		switch {
+		case len(args) > n:
+			return usageError("unexpected argument %q; usage: %s", args[n], cmd.UseLine())
+		case len(args) < n:
+			return usageError("an argument is missing; usage: %s", cmd.UseLine())
 		}
 		return nil
 	}
+}
+
+// idle names flags that were given and do nothing without another one.
+func idle(cmd *cobra.Command, without string, flags ...string) error {
+	var errs []error
+	for _, name := range flags {
+		if cmd.Flags().Changed(name) {
+			errs = append(errs, fmt.Errorf("--%s: does nothing without %s", name, without))
+		}
+	}
+	return errors.Join(errs...)
 }

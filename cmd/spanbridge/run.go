@@ -47,7 +47,7 @@ At the end the ledger says what became of every probe hit.`,
 		// The programs are loaded while profiles are read.
 		settings.ahead = probes.GoAhead(settings.programs())
 		if err := settings.validate(); err != nil {
-			return &exitError{exitUsage, err}
+			return &exitError{exitUsage, byFlags(cmd, err)}
 		}
 		if _, err := unix.FcntlInt(uintptr(readyFD), unix.F_GETFD, 0); readyFD >= 0 && err != nil {
 			return usageError("--ready-fd %d: %w", readyFD, err)

@@ -79,7 +79,7 @@ func Load(path string) (*Document, error) {
 	}
 	var d Document
 	if err := json.Unmarshal(text, &d); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: no experiment: %w", path, err)
 	}
 	if d.Format != format || d.Kind != Micro && d.Kind != Macro {
 		return nil, fmt.Errorf("%s: no experiment of format %d", path, format)

@@ -37,14 +37,14 @@ type Judgement struct {
 	Decisions []Decision `json:"decisions"`
 }
 
-// Worse counts the regressions.
-func (j *Judgement) Worse() (n int) {
+// Worse names the figures that have become worse.
+func (j *Judgement) Worse() (figures []string) {
 	for _, d := range j.Decisions {
 		if d.Verdict == Worse {
-			n++
+			figures = append(figures, d.Figure)
 		}
 	}
-	return n
+	return figures
 }
 
 // DifferentError says why two experiments cannot be compared.

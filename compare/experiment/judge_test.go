@@ -112,7 +112,7 @@ func TestWhatIsMissingIsNoRegression(t *testing.T) {
 	was := measured(rand.New(rand.NewPCG(1, 2)), 1, 1)
 	is := OfSamples(here, []Sample{{Name: "hit", Missing: "refused"}, {Name: "new", Missing: "refused"}})
 	j, err := Judge(was, is, 0.1, false)
-	if err != nil || len(j.Decisions) != 1 || j.Decisions[0].Verdict != Missing || j.Worse() != 0 {
+	if err != nil || len(j.Decisions) != 1 || j.Decisions[0].Verdict != Missing || len(j.Worse()) != 0 {
 		t.Errorf("%+v, %v", j, err)
 	}
 }

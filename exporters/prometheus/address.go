@@ -28,8 +28,8 @@ func DefaultAddr(lookup func(string) (string, bool)) string {
 	return net.JoinHostPort(host, port)
 }
 
-// checkAddr refuses what net.Listen would take for something else.
-func checkAddr(addr string) error {
+// CheckAddr refuses what net.Listen would take for something else.
+func CheckAddr(addr string) error {
 	_, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return fmt.Errorf("read address %q: %w; want HOST:PORT, such as 127.0.0.1:9464, or :9464 for all addresses", addr, err)

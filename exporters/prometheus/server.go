@@ -40,7 +40,7 @@ type Server struct {
 // takes a free one. A nil resource stands for the SDK's default. The caller must
 // call Shutdown.
 func New(addr string, producer sdkmetric.Producer, res *resource.Resource) (*Server, error) {
-	if err := checkAddr(addr); err != nil {
+	if err := CheckAddr(addr); err != nil {
 		return nil, fmt.Errorf("serve metrics: %w", err)
 	}
 	registry := client.NewRegistry()
