@@ -129,7 +129,7 @@ func (b *baseline) settle(was, is *experiment.Document) error {
 
 func (b *baseline) print(out *outcome) error {
 	if !b.JSON {
-		return experimentPage{os.Stdout}.draw(out)
+		return experimentPage{os.Stdout, terminal(os.Stdout).Width}.draw(out)
 	}
 	encoder := json.NewEncoder(os.Stdout)
 	encoder.SetIndent("", "  ")

@@ -14,13 +14,19 @@ import (
 	"github.com/spanbridge/spanbridge/compare/interval"
 )
 
-// experimentPage draws an experiment for people.
-type experimentPage struct{ to io.Writer }
+// experimentPage draws an experiment for people, on a terminal so many columns wide, or 0.
+type experimentPage struct {
+	to    io.Writer
+	width int
+}
+
+// fullWidth is that of the table of costs with all intervals.
+const fullWidth = 150
 
 func (p experimentPage) draw(out *outcome) error {
 	e := out.Environment
 	fmt.Fprintf(p.to, "Linux %s, %s, %d × %s, spanbridge %s\n", e.Kernel, e.Architecture, e.Cores, e.CPU, e.Spanbridge)
-	table := tabwriter.NewWriter(p.to, 0, 0, 2, ' ', 0)
+	table := tabwriter.NewWriter(p.to, 0, 0, p.gap(), ' ', 0)
 	if out.Cost != nil {
 		p.cost(table, out.Cost)
 	} else {
@@ -30,6 +36,16 @@ func (p experimentPage) draw(out *outcome) error {
 		p.judgement(table, out.Judgement)
 	}
 	return table.Flush()
+}
+
+// narrow reports whether the table of costs has to do with less.
+func (p experimentPage) narrow() bool { return p.width > 0 && p.width < fullWidth }
+
+func (p experimentPage) gap() int {
+	if p.narrow() {
+		return 1
+	}
+	return 2
 }
 
 func (p experimentPage) figures(t io.Writer, figures []experiment.Figure) {
@@ -45,7 +61,11 @@ func (p experimentPage) figures(t io.Writer, figures []experiment.Figure) {
 
 func (p experimentPage) cost(t io.Writer, r *cost.Result) {
 	fmt.Fprintf(p.to, "%s, %s, %d slices of %v for each method; ratios to nothing, with intervals of 95 %%\n", r.Server, r.Load, r.Slices, r.Slice)
-	fmt.Fprintf(t, "\nmethod\tCPU µs\tCPU ratio\tthroughput\tp50\tp99\tbytes\toutside µs\tsaw\n")
+	if p.narrow() {
+		fmt.Fprintf(t, "\nmethod\tCPU µs\tCPU ratio\tthroughput\tp50\tp99\tsaw\n")
+	} else {
+		fmt.Fprintf(t, "\nmethod\tCPU µs\tCPU ratio\tthroughput\tp50\tp99\tbytes\toutside µs\tsaw\n")
+	}
 	var missing []cost.Method
 	for _, m := range r.Methods {
 		if m.Missing != "" {
@@ -55,6 +75,11 @@ func (p experimentPage) cost(t io.Writer, r *cost.Result) {
 		saw := "-"
 		if m.Saw != nil {
 			saw = fmt.Sprintf("%.0f %%", 100**m.Saw)
+		}
+		if p.narrow() {
+			fmt.Fprintf(t, "%s\t%.1f\t%s\t%s\t%s\t%s\t%s\n", m.Name, m.CPUMicros,
+				ratioText(m.CPU), valueText(m.Throughput), valueText(m.P50), valueText(m.P99), saw)
+			continue
 		}
 		fmt.Fprintf(t, "%s\t%.1f\t%s\t%s\t%s\t%s\t%.0f\t%.1f\t%s\n", m.Name, m.CPUMicros,
 			ratioText(m.CPU), ratioText(m.Throughput), ratioText(m.P50), ratioText(m.P99), m.BytesPerStatement, m.OutsideMicros, saw)
@@ -87,6 +112,14 @@ func ratioText(e interval.Estimate) string {
 		return "-"
 	}
 	return fmt.Sprintf("%.2f (%.2f to %.2f)", e.Value, e.Low, e.High)
+}
+
+// valueText is a ratio without its bounds.
+func valueText(e interval.Estimate) string {
+	if e.IsZero() {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f", e.Value)
 }
 
 // spanText is the bounds of an interval, to three digits or to a whole number.
