@@ -69,7 +69,6 @@ func (t *table) covered(c *Coverage, cells int) {
 		t.line()
 		return
 	}
-	t.put(plain, "  ")
 	var parts []string
 	for _, m := range c.Lacks {
 		parts = append(parts, units.Count(m.Count)+" "+t.w.reason(m.Reason))
@@ -77,7 +76,22 @@ func (t *table) covered(c *Coverage, cells int) {
 	for _, m := range c.Extra {
 		parts = append(parts, t.w.say("coverage.extra")+" "+units.Count(m.Count)+" "+t.w.reason(m.Reason))
 	}
-	t.wrap(plain, strings.Join(parts, ", "))
+	text := strings.Join(parts, ", ")
+	t.below(text)
+	t.wrap(plain, text)
+}
+
+// leastColumn is how wide a text must be allowed to be, that it need not go below what stands before it.
+const leastColumn = 48
+
+// below moves on by a gap, or to a line of its own if a text has too little room.
+func (t *table) below(text string) {
+	if room := t.width - t.at - gap; room < leastColumn && room < inert.Columns(text) {
+		t.line()
+		t.to(2 * gap)
+		return
+	}
+	t.to(t.at + gap)
 }
 
 func (t *table) latency() {
@@ -117,13 +131,11 @@ func (t *table) apart(v *Verdict, names int) {
 	t.right(bold, t.w.difference(l.MedianNs), gap+names+11)
 	t.put(plain, "  ")
 	t.put(kindStyle(l.Kind), t.w.say("latency.kind."+l.Kind))
-	if to := t.at + gap; t.width-to < 40 {
-		t.line()
-		t.to(2 * gap)
-	} else {
+	text := t.w.say("latency.spread", "p5", t.w.difference(l.P5Ns), "p95", t.w.difference(l.P95Ns), "near", t.w.percent(l.NearShare))
+	if t.below(text); t.at > 2*gap {
 		t.to(gap + names + 11 + 14)
 	}
-	t.wrap(dim, t.w.say("latency.spread", "p5", t.w.difference(l.P5Ns), "p95", t.w.difference(l.P95Ns), "near", t.w.percent(l.NearShare)))
+	t.wrap(dim, text)
 }
 
 func kindStyle(kind string) style {

@@ -13,6 +13,7 @@ type View struct {
 	Width, Height int // in CSS pixels
 	Dark          bool
 	Phone         bool // whether the page's own wish for its width counts
+	Paper         bool // as it is printed
 }
 
 // Page is an open page.
@@ -39,9 +40,12 @@ func (b *Browser) Open(url string, view View) (*Page, error) {
 		return nil, err
 	}
 	p.session = session.ID
-	scheme := "light"
+	scheme, media := "light", "screen"
 	if view.Dark {
 		scheme = "dark"
+	}
+	if view.Paper {
+		media = "print"
 	}
 	for _, c := range []struct {
 		method string
@@ -50,7 +54,7 @@ func (b *Browser) Open(url string, view View) (*Page, error) {
 		{"Page.enable", nil}, {"Runtime.enable", nil}, {"Log.enable", nil},
 		{"Emulation.setDeviceMetricsOverride", map[string]any{
 			"width": view.Width, "height": view.Height, "deviceScaleFactor": 1, "mobile": view.Phone}},
-		{"Emulation.setEmulatedMedia", map[string]any{"features": []any{map[string]any{"name": "prefers-color-scheme", "value": scheme}}}},
+		{"Emulation.setEmulatedMedia", map[string]any{"media": media, "features": []any{map[string]any{"name": "prefers-color-scheme", "value": scheme}}}},
 		{"Page.navigate", map[string]any{"url": url}},
 	} {
 		if err := p.call(c.method, c.params, nil); err != nil {
@@ -108,4 +112,13 @@ func (p *Page) Screenshot() ([]byte, error) {
 	}
 	err := p.call("Page.captureScreenshot", map[string]any{"format": "png", "captureBeyondViewport": true}, &picture)
 	return picture.Data, err
+}
+
+// Print returns the page as a PDF, on paper of the usual size of the browser.
+func (p *Page) Print() ([]byte, error) {
+	var paper struct {
+		Data []byte `json:"data"`
+	}
+	err := p.call("Page.printToPDF", map[string]any{"printBackground": true}, &paper)
+	return paper.Data, err
 }

@@ -5,10 +5,12 @@
 package report
 
 import (
+	"bytes"
 	"encoding/json"
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	"github.com/spanbridge/spanbridge/compare/report"
@@ -22,6 +24,9 @@ var (
 	desktop = browser.View{Width: 1280, Height: 900}
 	dark    = browser.View{Width: 1280, Height: 900, Dark: true}
 	phone   = browser.View{Width: 360, Height: 740, Phone: true}
+	// A4 within margins of a centimetre, 96 pixels an inch; also where the screen is dark.
+	paper     = browser.View{Width: 718, Height: 1047, Paper: true}
+	paperDark = browser.View{Width: 718, Height: 1047, Paper: true, Dark: true}
 )
 
 func start(t *testing.T) *browser.Browser {
@@ -158,6 +163,60 @@ func TestHostileStatementsStayTextInTheBrowser(t *testing.T) {
 		if !json.Valid([]byte(seen.JSON)) {
 			t.Errorf("%s: the JSON in the page is broken", name)
 		}
+	}
+}
+
+// On paper nothing is closed or dark, and the charts keep their colours.
+func TestReportIsPrintedWhole(t *testing.T) {
+	b := start(t)
+	for _, lang := range report.Languages() {
+		address := write(t, reporttest.Sample(), lang)
+		for name, view := range map[string]browser.View{"paper": paper, "paper-dark": paperDark} {
+			name := lang + "-" + name
+			p, err := b.Open(address, view)
+			if err != nil {
+				t.Fatal(err)
+			}
+			keep(t, p, name)
+			var seen struct {
+				Width, Hidden int
+				Page          string
+				Faint         []string
+			}
+			eval(t, p, `({Width: document.documentElement.scrollWidth, Page: getComputedStyle(document.body).backgroundColor, Faint: `+faint+`,
+				Hidden: [...document.querySelectorAll("[data-json]")].filter(e => !e.checkVisibility({contentVisibilityAuto: true})).length})`, &seen)
+			if seen.Width > view.Width || seen.Hidden > 0 || seen.Page != "rgb(255, 255, 255)" {
+				t.Errorf("%s: %d pixels wide, %d figures hidden, on %s", name, seen.Width, seen.Hidden, seen.Page)
+			}
+			if len(seen.Faint) > 0 {
+				t.Errorf("%s: texts that stand out too little: %q", name, seen.Faint)
+			}
+			p.Close()
+		}
+		pages(t, b, address, lang)
+	}
+}
+
+// pages has a page printed from a dark screen.
+func pages(t *testing.T, b *browser.Browser, address, lang string) {
+	t.Helper()
+	p, err := b.Open(address, dark)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	printed, err := p.Print()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *screenshots != "" {
+		if err := os.WriteFile(filepath.Join(*screenshots, lang+".pdf"), printed, 0o644); err != nil {
+			t.Error(err)
+		}
+	}
+	n := len(regexp.MustCompile(`/Type\s*/Page\b`).FindAll(printed, -1))
+	if !bytes.HasPrefix(printed, []byte("%PDF-")) || n < 4 || n > 40 {
+		t.Errorf("%s: printed on %d pages, %.10q", lang, n, printed)
 	}
 }
 
