@@ -23,6 +23,7 @@ var screenshots = flag.String("screenshots", "", "write pictures of the pages to
 var (
 	desktop = browser.View{Width: 1280, Height: 900}
 	dark    = browser.View{Width: 1280, Height: 900, Dark: true}
+	tablet  = browser.View{Width: 912, Height: 1368, Phone: true}
 	phone   = browser.View{Width: 360, Height: 740, Phone: true}
 	// A4 within margins of a centimetre, 96 pixels an inch; also where the screen is dark.
 	paper     = browser.View{Width: 718, Height: 1047, Paper: true}
@@ -81,8 +82,30 @@ func see(t *testing.T, b *browser.Browser, address, name string, view browser.Vi
 	if eval(t, p, faint, &weak); len(weak) > 0 {
 		t.Errorf("%s: texts that stand out too little: %q", name, weak)
 	}
+	var crooked []string
+	if eval(t, p, aslant, &crooked); len(crooked) > 0 {
+		t.Errorf("%s: labels of axes that are not at their lines: %q", name, crooked)
+	}
 	return p
 }
+
+// aslant lists labels of an axis above a table's charts that stand elsewhere than the lines below, or on each other.
+const aslant = `(() => {
+	const found = []
+	for (const table of document.querySelectorAll("table.strips")) {
+		const lines = [...table.querySelector("tbody svg").querySelectorAll("line")].map(l => l.getBoundingClientRect().x)
+		const labels = [...table.querySelectorAll("thead svg text")]
+		let end = 0
+		labels.forEach((label, i) => {
+			const box = label.getBoundingClientRect()
+			if (box.x < end) found.push(label.textContent + " begins at " + box.x + ", and the one before ends at " + end)
+			end = box.x + box.width
+			if (!(Math.abs(box.x + box.width / 2 - lines[i]) < 2)) found.push(label.textContent + " at " + (box.x + box.width / 2) + ", not at " + lines[i])
+		})
+		if (labels.length < 2 || labels.length != lines.length) found.push(labels.length + " labels, " + lines.length + " lines")
+	}
+	return found
+})()`
 
 // faint lists texts that stand out too little: less than 4.5 to 1, as WCAG 2.2 has it in criterion 1.4.3.
 const faint = `(() => {
@@ -118,7 +141,7 @@ func TestReportOpensWithoutAComplaintAndShowsTheFiguresOfItsJSON(t *testing.T) {
 	b := start(t)
 	for _, lang := range report.Languages() {
 		address := write(t, reporttest.Sample(), lang)
-		views := map[string]browser.View{"desktop": desktop, "phone": phone}
+		views := map[string]browser.View{"desktop": desktop, "tablet": tablet, "phone": phone}
 		if lang == "en" {
 			views["dark"] = dark
 		}
