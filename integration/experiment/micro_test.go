@@ -7,15 +7,19 @@ package experiment
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/cilium/ebpf/asm"
 
 	"github.com/spanbridge/spanbridge/compare/experiment"
+	"github.com/spanbridge/spanbridge/compare/interval"
 	"github.com/spanbridge/spanbridge/integration/program"
 	"github.com/spanbridge/spanbridge/probes/hits"
 )
@@ -39,77 +43,142 @@ func spanbridge(t *testing.T, args ...string) (out []byte, code int) {
 	return out, cmd.ProcessState.ExitCode()
 }
 
-// A probe at an emulated instruction costs less than at one that is single-stepped; an
-// experiment made twice shows no regression, and dearer programs at the probes do.
-func TestMicroExperimentsFindWhatHasBecomeDearer(t *testing.T) {
+// An experiment is kept, is held to itself, and to one with dearer programs at the probes.
+func TestMicroExperimentsAreKeptAndJudged(t *testing.T) {
 	before, after := filepath.Join(t.TempDir(), "before.json"), filepath.Join(t.TempDir(), "after.json")
 	if _, code := spanbridge(t, "experiment", "micro", "--rounds", "6", "--save", before); code != 0 {
 		t.Fatalf("exit code %d", code)
-	}
-	orderOfKinds(t, before)
-	if out, code := spanbridge(t, "experiment", "micro", "--rounds", "6", "--baseline", before, "--threshold", "0.25"); code != 0 {
-		t.Errorf("the same once more: exit code %d\n%s", code, out)
-	}
-	samples, err := hits.Measure(t.Context(), 6, slow())
-	if err != nil {
-		t.Fatal(err)
 	}
 	was, err := experiment.Load(before)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var kinds []experiment.Sample
-	for _, k := range samples.Kinds {
-		kinds = append(kinds, experiment.Sample{Name: k.Name, Unit: "ns", Missing: k.Missing, Values: k.Ns, Steps: k.Steps})
-	}
-	if err := experiment.OfSamples(was.Environment, kinds).Save(after); err != nil {
-		t.Fatal(err)
-	}
-	out, code := spanbridge(t, "experiment", "judge", "--json", before, after)
-	if code != 4 {
-		t.Errorf("dearer programs: exit code %d", code)
-	}
-	var judged struct{ Judgement *experiment.Judgement }
-	if err := json.Unmarshal(out, &judged); err != nil {
-		t.Fatal(err)
-	}
-	for _, d := range judged.Judgement.Decisions {
-		switch {
-		case d.Verdict == experiment.Missing:
-		case d.Figure == "syscall" && d.Verdict == experiment.Worse:
-			t.Errorf("nothing is attached to a system call, and it is told to be worse: %+v", d)
-		case d.Figure != "syscall" && d.Verdict != experiment.Worse:
-			t.Errorf("%s with a program of some µs: %+v", d.Figure, d)
-		}
-	}
-}
-
-// orderOfKinds checks what must be so on every machine.
-func orderOfKinds(t *testing.T, path string) {
-	t.Helper()
-	d, err := experiment.Load(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	figures := make(map[string]experiment.Figure)
-	for _, f := range d.Figures {
-		figures[f.Name] = f
+	for _, f := range was.Figures {
 		t.Logf("%-16s %6.0f ns (%.0f to %.0f) %s", f.Name, f.Value, f.Low, f.High, f.Missing)
 		if f.Missing == "" && (f.Low > f.Value || f.Value > f.High || f.Low < -50 || f.High > 1e6) {
 			t.Errorf("%s: %+v", f.Name, f)
 		}
 	}
-	lower := func(a, b string) {
-		if x, y := figures[a], figures[b]; x.Missing != "" || y.Missing != "" || x.High >= y.Low {
-			t.Errorf("%s (%v to %v ns) does not cost less than %s (%v to %v ns)", a, x.Low, x.High, b, y.Low, y.High)
+	// Nothing takes ten times as long as a minute before, whatever else the machine does.
+	if out, code := spanbridge(t, "experiment", "micro", "--rounds", "6", "--baseline", before, "--threshold", "10"); code != 0 {
+		t.Errorf("the same once more: exit code %d\n%s", code, out)
+	}
+	dear := experiment.Sample{Name: "usdt", Unit: "ns"}
+	for range 6 {
+		dear.Values, dear.Steps = append(dear.Values, 1e6), append(dear.Steps, 1)
+	}
+	if err := experiment.OfSamples(was.Environment, []experiment.Sample{dear}).Save(after); err != nil {
+		t.Fatal(err)
+	}
+	out, code := spanbridge(t, "experiment", "judge", "--json", before, after)
+	var judged struct{ Judgement *experiment.Judgement }
+	if err := json.Unmarshal(out, &judged); err != nil {
+		t.Fatal(err)
+	}
+	if code != 4 || len(judged.Judgement.Decisions) != 1 || judged.Judgement.Decisions[0].Verdict != experiment.Worse {
+		t.Errorf("a probe of a millisecond: exit code %d, %+v", code, judged.Judgement)
+	}
+}
+
+// turns are slices of experiments that take turns: whatever else the machine does meets all: twice
+// the same, and one with a dearer program.
+type turns struct{ first, second, dear []experiment.Sample }
+
+const (
+	roundsAtOnce = 6
+	mostRounds   = 36
+)
+
+func add(t *testing.T, to *[]experiment.Sample, program asm.Instructions) {
+	t.Helper()
+	taken, err := hits.Measure(t.Context(), 1, program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, k := range taken.Kinds {
+		if i == len(*to) {
+			*to = append(*to, experiment.Sample{Name: k.Name, Unit: "ns", Missing: k.Missing})
+		}
+		one := &(*to)[i]
+		one.Values, one.Steps = append(one.Values, k.Ns...), append(one.Steps, k.Steps...)
+	}
+}
+
+// decisions are those about what could be measured.
+func decisions(was, is []experiment.Sample, threshold float64) []experiment.Decision {
+	j, err := experiment.Judge(experiment.OfSamples(experiment.Environment{}, was), experiment.OfSamples(experiment.Environment{}, is), threshold, false)
+	if err != nil {
+		return nil
+	}
+	return slices.DeleteFunc(j.Decisions, func(d experiment.Decision) bool { return d.Verdict == experiment.Missing })
+}
+
+// A probe at an emulated instruction costs less than at one that is single-stepped; the same measured
+// twice shows no regression, and dearer programs at the probes do. What is not so after some rounds is
+// given more of them: an interval of six slices is as wide as they scatter.
+func TestMicroExperimentsFindWhatHasBecomeDearer(t *testing.T) {
+	var s turns
+	for rounds := roundsAtOnce; ; rounds += roundsAtOnce {
+		for range roundsAtOnce {
+			add(t, &s.first, hits.Empty())
+			add(t, &s.dear, slow())
+			add(t, &s.second, hits.Empty())
+		}
+		faults := slices.Concat(s.regressions(), s.overlooked(), s.disorder())
+		if len(faults) == 0 {
+			t.Logf("decided after %d rounds", rounds)
+			return
+		}
+		if rounds >= mostRounds {
+			t.Fatalf("after %d rounds:\n%s", rounds, strings.Join(faults, "\n"))
 		}
 	}
-	if runtime.GOARCH == "amd64" {
-		lower("usdt", "uprobe/endbr64")
-		lower("uprobe/push", "uprobe/mov")
-		lower("usdt", "uretprobe")
-		lower("raw_tracepoint", "usdt")
+}
+
+// regressions are found between the same and the same.
+func (s *turns) regressions() (faults []string) {
+	all := decisions(s.first, s.second, 0.25)
+	if len(all) < 5 {
+		return []string{fmt.Sprintf("%d figures only", len(all))}
 	}
+	for _, d := range all {
+		if d.Verdict == experiment.Worse || d.Verdict == experiment.Better {
+			faults = append(faults, fmt.Sprintf("the same once more: %+v", d))
+		}
+	}
+	return faults
+}
+
+// overlooked are those of the dearer program that are not found, and what is found where it is not attached.
+func (s *turns) overlooked() (faults []string) {
+	for _, d := range decisions(s.first, s.dear, 0.1) {
+		switch {
+		case d.Figure == "syscall" && d.Verdict == experiment.Worse:
+			faults = append(faults, fmt.Sprintf("nothing is attached to a system call, and it is told to be worse: %+v", d))
+		case d.Figure != "syscall" && d.Verdict != experiment.Worse:
+			faults = append(faults, fmt.Sprintf("%s with a program of some µs: %+v", d.Figure, d))
+		}
+	}
+	return faults
+}
+
+// disorder is what is not as it must be on every machine, by the ratios of slices of one round.
+func (s *turns) disorder() (faults []string) {
+	if runtime.GOARCH != "amd64" {
+		return nil
+	}
+	values := func(name string) []float64 {
+		at := slices.IndexFunc(s.first, func(x experiment.Sample) bool { return x.Name == name })
+		return slices.Concat(s.first[at].Values, s.second[at].Values)
+	}
+	for _, c := range []struct{ lower, higher string }{
+		{"usdt", "uprobe/endbr64"}, {"uprobe/push", "uprobe/mov"}, {"usdt", "uretprobe"}, {"raw_tracepoint", "usdt"},
+	} {
+		if r := interval.Ratios(values(c.lower), values(c.higher)); r.IsZero() || r.High >= 1 {
+			faults = append(faults, fmt.Sprintf("%s does not cost less than %s: %+v times", c.lower, c.higher, r))
+		}
+	}
+	return faults
 }
 
 // slow is a program that reads the clock again and again.
