@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -139,6 +140,9 @@ func (c *compareConfig) validate() error {
 			fault("--accounts: unknown account %q: want some of %s", name, strings.Join(accountNames(), ", "))
 		}
 	}
+	if named := slices.DeleteFunc(slices.Clone(c.Accounts), func(name string) bool { return name == "errorlog" }); len(c.Accounts) > 0 && len(named) < 2 {
+		fault("--accounts: want two to compare at least; errorlog is none of statements")
+	}
 	if slices.Contains(c.Accounts, "journal") && !c.mixed() {
 		fault("--accounts: only --load mixed keeps a journal")
 	}
@@ -164,6 +168,9 @@ func (c *compareConfig) validate() error {
 func (c *compareConfig) validateServer() error {
 	var errs []error
 	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if pid, err := strconv.Atoi(c.Target); c.Target != "" && (err != nil || pid <= 0) {
+		fault("--target: %q is not the number of a process", c.Target)
+	}
 	c.DSN = cmp.Or(c.DSN, os.Getenv(envDSN))
 	if c.DSN == "" {
 		fault("--dsn: say how to connect to the server, such as user:password@tcp(127.0.0.1:3306)/database, here or in %s", envDSN)

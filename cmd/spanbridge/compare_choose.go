@@ -4,7 +4,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"slices"
@@ -61,12 +63,15 @@ func (c *comparison) find() error {
 	if c.config.Target == "" {
 		return c.server.Find(c.other())
 	}
-	pid, err := strconv.Atoi(c.config.Target)
+	pid, err := strconv.Atoi(c.config.Target) // which was validated
 	if err == nil {
 		_, err = os.Stat("/proc/" + strconv.Itoa(pid) + "/exe")
 	}
-	if err != nil {
-		return fmt.Errorf("--target %s: want the number of a process: %w", c.config.Target, err)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("--target %s: no such process is running", c.config.Target)
+	case err != nil:
+		return fmt.Errorf("--target %s: look at the process: %w", c.config.Target, err)
 	}
 	c.server.PID = pid
 	return nil

@@ -6,7 +6,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -21,13 +20,12 @@ import (
 
 // comparison is one run of the verb.
 type comparison struct {
-	config  *compareConfig // of the user; those of the server are changes
-	own     *ownConnections
-	db      *sql.DB
-	server  *server.Server // as it was asked last
-	findErr error
-	load    load.Load // nil: what there is
-	stats   load.Stats
+	config *compareConfig // of the user; those of the server are changes
+	own    *ownConnections
+	db     *sql.DB
+	server *server.Server // as it was asked last
+	load   load.Load      // nil: what there is
+	stats  load.Stats
 
 	accounts []*account
 	errors   *errorLog
@@ -73,6 +71,9 @@ func runComparison(ctx context.Context, config *compareConfig) (err error) {
 		return err
 	}
 	judged := c.judge()
+	if len(judged.listings[0].Statements) == 0 {
+		logf("%s tells of no statement: watch for longer (--duration), or make work (--load)", judged.listings[0].Nature.Name)
+	}
 	if c.config.WithCost && ctx.Err() == nil {
 		if c.costs, err = c.cost(ctx); err != nil {
 			logf("the cost of methods: %v", err) // what was compared is reported all the same
@@ -92,10 +93,12 @@ func (c *comparison) open(ctx context.Context) (err error) {
 	if c.server, err = server.Ask(limited, c.db); err != nil {
 		return err
 	}
-	c.findErr = c.find()
-	if c.findErr != nil {
-		logf("%v", c.findErr)
-	} else {
+	switch err := c.find(); {
+	case err != nil && c.config.Target != "":
+		return err
+	case err != nil:
+		logf("%v", err)
+	default:
 		logf("%s %s is process %d", c.server.Product, c.server.Version, c.server.PID)
 	}
 	if c.config.Load != "" {
@@ -119,21 +122,26 @@ func (c *comparison) again(ctx context.Context) error {
 	return nil
 }
 
-// enough is an error unless there are two accounts to compare.
-func (c *comparison) enough() error {
-	n := 0
-	var why []string
+// had names the accounts that can be had. Why others cannot has been told.
+func (c *comparison) had() (names []string) {
 	for _, a := range c.accounts {
 		if a.err == nil {
-			n++
-		} else {
-			why = append(why, fmt.Sprintf("%s: %v", a.name, a.err))
+			names = append(names, a.name)
 		}
 	}
-	if n >= 2 {
-		return nil
+	return names
+}
+
+// enough is an error unless there are two accounts to compare.
+func (c *comparison) enough() error {
+	had := c.had()
+	switch len(had) {
+	case 0:
+		return missingError("no account can be had")
+	case 1:
+		return missingError("there are not two accounts to compare: only %s can be had", had[0])
 	}
-	return missingError("there are not two accounts to compare\n%s", strings.Join(why, "\n"))
+	return nil
 }
 
 // begin lets every account begin to watch.
@@ -152,13 +160,7 @@ func (c *comparison) begin(ctx context.Context) {
 			logf("errorlog: %v", err)
 		}
 	}
-	var names []string
-	for _, a := range c.accounts {
-		if a.err == nil {
-			names = append(names, a.name)
-		}
-	}
-	logf("watching by %s", strings.Join(names, ", "))
+	logf("watching by %s", strings.Join(c.had(), ", "))
 	c.began = time.Now()
 }
 
