@@ -44,6 +44,8 @@ type compareConfig struct {
 	Cost      costConfig
 }
 
+var errInterrupted = errors.New("interrupted before anything was watched")
+
 // envDSN is where a dsn with a password does not show in a list of processes.
 const envDSN = "SPANBRIDGE_DSN"
 

@@ -98,7 +98,11 @@ func writeFile(path string, write func(io.Writer) error) error {
 func (c *comparison) below(r *report.Result) error {
 	var errs []error
 	for _, a := range r.Accounts {
-		if v := a.Coverage; v != nil && 100*v.Share < c.config.FailBelow {
+		switch v := a.Coverage; {
+		case v == nil || 100*v.Share >= c.config.FailBelow:
+		case v.Expected == 0:
+			errs = append(errs, fmt.Errorf("%s: %s tells of no statement that it could have", a.Name, r.Reference))
+		default:
 			errs = append(errs, fmt.Errorf("%s has %.3f %% of the statements of %s, asked for were %v %%", a.Name, 100*v.Share, r.Reference, c.config.FailBelow))
 		}
 	}

@@ -42,6 +42,7 @@ type account struct {
 	asked   bool // by name
 	watcher watcher
 	how     string
+	watches bool  // has begun, and not ended
 	err     error // why it could not be had
 	listing *compare.Listing
 }
@@ -57,6 +58,9 @@ func runComparison(ctx context.Context, config *compareConfig) (err error) {
 		return err
 	}
 	c.begin(ctx)
+	if ctx.Err() != nil {
+		return errInterrupted
+	}
 	if err := c.enough(); err != nil {
 		return err
 	}
@@ -150,7 +154,12 @@ func (c *comparison) begin(ctx context.Context) {
 		if a.err != nil {
 			continue
 		}
-		if a.how, a.err = a.watcher.begin(ctx); a.err != nil {
+		a.how, a.err = a.watcher.begin(ctx)
+		a.watches = a.err == nil
+		switch {
+		case ctx.Err() != nil:
+			return
+		case a.err != nil:
 			logf("%s: %v", a.name, a.err)
 		}
 	}
@@ -196,6 +205,7 @@ func (c *comparison) end(ctx context.Context) []errorlog.Message {
 			continue
 		}
 		a.listing, a.err = a.watcher.end(patient)
+		a.watches = false
 		if errors.Is(a.err, compare.ErrTooMany) {
 			a.listing.Losses = append(a.listing.Losses, after(a.listing))
 			a.err = nil
@@ -222,8 +232,15 @@ func after(l *compare.Listing) compare.Loss {
 	return compare.Loss{From: last - int64(l.Nature.Resolution), To: time.Now().UnixNano(), Why: "more statements than are kept (--most)"}
 }
 
-// close puts everything back that is not yet.
+// close ends what goes on still, and puts everything back that is not yet.
 func (c *comparison) close(ctx context.Context) error {
+	for _, a := range c.accounts {
+		if a.watches {
+			limited, cancel := short(ctx)
+			_, _ = a.watcher.end(limited) // nobody asks any more
+			cancel()
+		}
+	}
 	errs := []error{c.putBack(ctx)}
 	if c.load != nil {
 		errs = append(errs, c.load.Close())

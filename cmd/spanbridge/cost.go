@@ -71,6 +71,8 @@ func (c *comparison) cost(ctx context.Context) (*cost.Result, error) {
 	switch {
 	case errors.Is(err, settings.ErrUnfinished):
 		return nil, fmt.Errorf("%w: spanbridge compare --restore%s", err, c.config.stateFlag())
+	case err != nil && err.Error() == context.Canceled.Error(): // and nothing else went wrong
+		return nil, errors.New("interrupted: of an unfinished measurement nothing is told; all settings are put back")
 	case r != nil && errors.As(err, &left):
 		logf("%v", left)
 		return r, nil

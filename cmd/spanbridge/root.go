@@ -71,7 +71,10 @@ func execute(ctx context.Context, args []string) int {
 	if err == nil {
 		return exitDone
 	}
-	for _, line := range strings.Split(err.Error(), "\n") {
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		if line == context.Canceled.Error() {
+			line = "interrupted"
+		}
 		logf("%s", line)
 	}
 	return exitCode(err)

@@ -44,6 +44,8 @@ func (r *Result) coverageRows(w *words) []coverageRow {
 			row.Alt = row.Reference
 		case a.Coverage == nil:
 			row.Notes = append(row.Notes, w.say("coverage.unjudged"))
+		case a.Coverage.Expected+len(a.Coverage.Extra) == 0:
+			row.Notes = append(row.Notes, w.say("coverage.none"))
 		default:
 			row.judge(w, a.Coverage, fmt.Sprintf("accounts.%d.coverage", i))
 		}

@@ -31,6 +31,8 @@ func (t *table) coverage() {
 			t.wrap(dim, t.w.say("coverage.reference", "n", units.Count(a.Statements)))
 		case c == nil:
 			t.wrap(dim, t.w.say("coverage.unjudged"))
+		case c.Expected+len(c.Extra) == 0:
+			t.wrap(dim, t.w.say("coverage.none"))
 		default:
 			t.covered(c, cells)
 		}
