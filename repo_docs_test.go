@@ -246,7 +246,11 @@ func TestNamesThatAreOursAreExplained(t *testing.T) {
 	}
 	for _, p := range catalog.Builtin() {
 		for _, op := range p.Operations {
-			for _, metric := range []string{op.Metric, op.Counter} {
+			metrics := []string{op.Metric, op.Counter}
+			for _, sum := range op.Sum {
+				metrics = append(metrics, sum.Counter)
+			}
+			for _, metric := range metrics {
 				if strings.HasPrefix(metric, "spanbridge.linux.") && !slices.Contains(explained, metric) {
 					t.Errorf("neither docs/attributes.md nor docs/linux.md explains %s of the profile %s", metric, p.Name)
 				}

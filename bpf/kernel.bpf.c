@@ -168,11 +168,31 @@ static __always_inline void tell_apart(struct histogram_key *key, const struct h
 				event->values[(config->by_value[i] - 1) & (MAX_VALUES - 1)];
 }
 
+/* Adds up the values that the profile names. One below 0 is an error number. */
+__noinline int add_sums(struct histogram *h, const struct op_config *config,
+			const struct event *event)
+{
+	if (!h || !config || !event)
+		return 0;
+	for (int i = 0; i < MAX_SUMS; i++) {
+		__u32 slot = config->sums[i] - 1;
+		__s64 value;
+
+		if (slot >= MAX_VALUES)
+			continue;
+		value = event->values[slot];
+		if (value > 0)
+			__sync_fetch_and_add(&h->sums[i], value);
+	}
+	return 0;
+}
+
 static __always_inline void finish(struct hit *hit)
 {
 	const struct op_config *config = hit->config;
 	struct event *event = hit->event;
 	struct histogram_key key = {};
+	struct histogram *h;
 	__u64 duration_ns = hit->at.now_ns - event->start_ns;
 	__u32 op = hit->spec->op;
 
@@ -183,7 +203,9 @@ static __always_inline void finish(struct hit *hit)
 		return;
 	}
 	tell_apart(&key, hit);
-	observe(&key, duration_ns, 0);
+	h = observe(&key, duration_ns, 0);
+	if (h)
+		add_sums(h, config, event);
 	if (!key.failed && duration_ns < config->min_ns) {
 		count(op, COUNT_FILTERED);
 		return;

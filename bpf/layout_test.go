@@ -167,11 +167,13 @@ func TestLimitsAreTheSameOnBothSides(t *testing.T) {
 		"loads":    elements("arg", "offsets"),
 		"times":    elements("times", "ns"),
 		"told":     elements("clock", "wait"),
+		"sums":     elements("histogram", "sums"), "sums of an operation": elements("op_config", "sums"),
 	}
 	want := map[string]int{
 		"values": bridge.MaxValues, "strings": bridge.MaxStrings, "classes": bridge.MaxClasses,
 		"entries": bridge.MaxEntries, "detail values": bridge.DetailValues, "detail names": bridge.DetailNames, "buckets": bridge.NumBuckets, "captures": MaxCaptures, "loads": MaxLoads,
 		"times": int(bridge.NumTimes), "told": bridge.MaxWaits,
+		"sums": bridge.MaxSums, "sums of an operation": bridge.MaxSums,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("limits (-Go +C):\n%s", diff)

@@ -110,19 +110,21 @@ __noinline int add_times(struct histogram *h, const struct times *times)
 /*
  * The key is looked up outside of that function: Linux 6.1 takes no key of a map
  * that a function was given by pointer (map_key_value_types, kernel/bpf/verifier.c).
+ * Returns where it has counted, or 0.
  */
-static __always_inline void observe(const struct histogram_key *key, __u64 duration_ns,
-				    const struct times *times)
+static __always_inline struct histogram *observe(const struct histogram_key *key,
+						 __u64 duration_ns, const struct times *times)
 {
 	struct histogram *h = histogram_of(key);
 
 	if (!h) {
 		count(key->op, COUNT_HISTOGRAM_LOST);
-		return;
+		return 0;
 	}
 	add_duration(h, duration_ns);
 	if (times)
 		add_times(h, times);
+	return h;
 }
 
 #endif

@@ -29,6 +29,7 @@
 #define TAIL_SIZE      512 /* bytes kept from the end of a long text */
 #define NAMESPACE_SIZE 64
 #define BY_VALUES      2   /* integers in the histogram's key, in the last words of its namespace */
+#define MAX_SUMS       8   /* values of an operation that are added up */
 #define PREFIX_SIZE    24  /* bytes of op_config.prefix */
 #define JOIN_NS	       1000000 /* between the parts of an inner operation that goes on */
 #define MAX_WAITS      16 /* of a thread's operations, that are told one by one */
@@ -195,6 +196,7 @@ struct op_config {
 	__u8 thread_name; /* the string that the thread's name is, by slot plus 1, or 0 */
 	__u8 apart; /* it nests in no others, and no others in it */
 	__u8 only;  /* such a one sends a record only if this is not 0: a slot plus 1, or 0 */
+	__u8 sums[MAX_SUMS]; /* at probes of the kernel: values to add up, by slot plus 1, or 0 */
 	__u8 unused[4];
 	/* Inline: what the thread waits for inside of it, by its value: enum time_class plus 1, or 0. */
 	__u8 told[MAX_TOLD];
@@ -334,6 +336,7 @@ struct histogram {
 	__u64 count, sum_ns;
 	__u64 buckets[NUM_BUCKETS];
 	__u64 time_ns[NUM_TIMES]; /* parts of sum_ns, where they are known */
+	__u64 sums[MAX_SUMS];	  /* of the values that op_config.sums names */
 };
 
 #endif

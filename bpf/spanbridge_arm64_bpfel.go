@@ -164,6 +164,7 @@ type ProgramsHistogram struct {
 	SumNs   uint64
 	Buckets [218]uint64
 	TimeNs  [8]uint64
+	Sums    [8]uint64
 }
 
 type ProgramsHistogramKey struct {
@@ -204,6 +205,7 @@ type ProgramsOpConfig struct {
 	ThreadName   uint8
 	Apart        uint8
 	Only         uint8
+	Sums         [8]uint8
 	Unused       [4]uint8
 	Told         [16]uint8
 }

@@ -54,4 +54,5 @@ type HistogramPoint struct {
 	SumNs     uint64
 	Buckets   [NumBuckets]uint64
 	TimeNs    [NumTimes]uint64 // parts of SumNs, of operations whose times are known
+	Sums      [MaxSums]uint64  // of the values that Operation.Sums names
 }

@@ -140,8 +140,19 @@ type Operation struct {
 	NamedBy *Field
 	// By are the fields that the metric tells apart, beside the namespace.
 	By []*Field
+	// Sums are what is added up, in the order of [HistogramPoint.Sums].
+	Sums []Sum
 	// Sequence says that each start of the inline operation ends the one before.
 	Sequence bool
+}
+
+// MaxSums is how many values of an operation can be added up.
+const MaxSums = 8
+
+// Sum is a counter to which the operations add a value each.
+type Sum struct {
+	Metric, Unit string
+	Attrs        []Attr // beside those of the series
 }
 
 // Field returns the field of that capture name, or nil.

@@ -15,7 +15,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -66,23 +68,24 @@ func (r *linuxRun) with(name, key string, value any) []*otlpSpan {
 	return r.spansOf(func(s *otlpSpan) bool { return s.Name == name && s.Attrs[key] == value })
 }
 
-// counted returns how often the histogram of that name has counted, and the sum in
-// seconds, of all points that have those attributes.
-func (r *linuxRun) counted(t *testing.T, name string, attrs map[string]any) (count int64, sum float64) {
+// metricPoint is a data point of a histogram or of a sum.
+type metricPoint struct {
+	Count      nanoseconds
+	Sum        float64
+	AsInt      nanoseconds
+	Attributes []otlpAttr
+}
+
+// pointsOf returns the last points of a metric that have those attributes.
+func (r *linuxRun) pointsOf(t *testing.T, name, unit string, attrs map[string]any) (points []metricPoint) {
 	t.Helper()
+	type data struct{ DataPoints []metricPoint }
 	var request struct {
 		ResourceMetrics []struct {
 			ScopeMetrics []struct {
 				Metrics []struct {
-					Name      string
-					Unit      string
-					Histogram struct {
-						DataPoints []struct {
-							Count      nanoseconds
-							Sum        float64
-							Attributes []otlpAttr
-						}
-					}
+					Name, Unit     string
+					Histogram, Sum data
 				}
 			}
 		}
@@ -96,24 +99,59 @@ func (r *linuxRun) counted(t *testing.T, name string, attrs map[string]any) (cou
 				if m.Name != name {
 					continue
 				}
-				if m.Unit != "s" {
-					t.Errorf("the unit of %s is %q", name, m.Unit)
+				if m.Unit != unit {
+					t.Errorf("the unit of %s is %q, want %q", name, m.Unit, unit)
 				}
-			points:
-				for _, p := range m.Histogram.DataPoints {
-					have := attrMap(p.Attributes)
-					for key, value := range attrs {
-						if have[key] != value {
-							continue points
-						}
-					}
-					count += int64(p.Count)
-					sum += p.Sum
-				}
+				points = append(points, append(m.Histogram.DataPoints, m.Sum.DataPoints...)...)
 			}
 		}
 	}
+	return slices.DeleteFunc(points, func(p metricPoint) bool {
+		have := attrMap(p.Attributes)
+		for key, value := range attrs {
+			if have[key] != value {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// counted returns how often the histogram of that name has counted, and the sum in
+// seconds, of all points that have those attributes.
+func (r *linuxRun) counted(t *testing.T, name string, attrs map[string]any) (count int64, sum float64) {
+	t.Helper()
+	for _, p := range r.pointsOf(t, name, "s", attrs) {
+		count += int64(p.Count)
+		sum += p.Sum
+	}
 	return count, sum
+}
+
+// added returns what a counter has come to.
+func (r *linuxRun) added(t *testing.T, name, unit string, attrs map[string]any) (sum int64) {
+	t.Helper()
+	for _, p := range r.pointsOf(t, name, unit, attrs) {
+		sum += int64(p.AsInt)
+	}
+	return sum
+}
+
+// wantAdded checks that a counter is what an attribute of all spans adds up to.
+func (r *linuxRun) wantAdded(t *testing.T, counter, unit, direction, span, attribute string) {
+	t.Helper()
+	var want int64
+	for _, s := range r.spansOf(func(s *otlpSpan) bool { return s.Name == span }) {
+		n, _ := s.Attrs[attribute].(int64)
+		want += n
+	}
+	var attrs map[string]any
+	if direction != "" {
+		attrs = map[string]any{"network.io.direction": direction}
+	}
+	if got := r.added(t, counter, unit, attrs); got != want || want == 0 && attribute != "spanbridge.tcp.retransmits" {
+		t.Errorf("%s %s: %d, the spans have %d", counter, direction, got, want)
+	}
 }
 
 // wantNumber checks how many spans there are, and that all are the test's own.
@@ -451,6 +489,8 @@ func TestLinuxTCPSeesEveryConnection(t *testing.T) {
 	for _, s := range accepted {
 		wantBytes(t, s, received, sent)
 	}
+	r.wantAdded(t, "spanbridge.linux.tcp.io", "By", "transmit", "connection", "spanbridge.tcp.sent.bytes")
+	r.wantAdded(t, "spanbridge.linux.tcp.io", "By", "receive", "connection", "spanbridge.tcp.received.bytes")
 }
 
 // wantBytes checks what a connection has carried: SYN and FIN are acknowledged as
@@ -482,7 +522,51 @@ func TestLinuxWireCountsPacketsOfEveryConnection(t *testing.T) {
 			t.Errorf("%v", s.Attrs)
 		}
 	}
+	for _, want := range [][4]string{
+		{"io", "By", "transmit", "sent.bytes"}, {"io", "By", "receive", "received.bytes"},
+		{"packets", "{packet}", "transmit", "sent.packets"}, {"packets", "{packet}", "receive", "received.packets"},
+		{"retransmits", "{packet}", "", "retransmits"},
+	} {
+		r.wantAdded(t, "spanbridge.linux.wire."+want[0], want[1], want[2], "connection", "spanbridge.tcp."+want[3])
+	}
 }
+
+// Counters are of every connection, also where filters and sampling leave all spans out.
+func TestLinuxTCPAddsUpWhatSpansLeaveOut(t *testing.T) {
+	l, _ := listen(t)
+	const sent, received = 100_000, 300
+	b := startBridge(t, "--profile", "linux-tcp", "--target", strconv.Itoa(os.Getpid()),
+		"--min-duration", "1h", "--sample", "0.0001", "--export", "prometheus:127.0.0.1:0")
+	url := b.metricsURL()
+	for range times {
+		exchange(t, l, sent, received)
+	}
+	// Both ends are the test's. The last one may end a moment later.
+	const least, most = times * (sent + received), times * (sent + received + 4) // with SYN and FIN
+	got := make(map[string]int)
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline) && (got["transmit"] < least || got["receive"] < least); {
+		time.Sleep(50 * time.Millisecond)
+		for _, m := range ioOfConnections.FindAllStringSubmatch(scrape(t, url), -1) {
+			bytes, err := strconv.ParseFloat(m[2], 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got[m[1]] = int(bytes)
+		}
+	}
+	for _, direction := range []string{"transmit", "receive"} {
+		if n := got[direction]; n < least || n > most {
+			t.Errorf("%s: %d bytes, want %d and the ends of %d connections", direction, n, least, times)
+		}
+	}
+	r := b.stop()
+	r.mustClose(t)
+	if n := len((&linuxRun{result: r}).with("connection", "network.transport", "tcp")); n != 0 {
+		t.Errorf("%d spans of connections", n)
+	}
+}
+
+var ioOfConnections = regexp.MustCompile(`(?m)^spanbridge_linux_tcp_io_bytes_total\{network_io_direction="(\w+)",spanbridge_operation="connection"\} (\S+)$`)
 
 // The place of tcpdump at a MySQL server: its connections alone, though the client and
 // others have some.
@@ -557,6 +641,9 @@ func TestLinuxBlockSeesEveryRead(t *testing.T) {
 		n, sum := r.counted(t, "spanbridge.linux.block."+metric+".duration", map[string]any{"disk.io.direction": "read"})
 		if n != times || sum <= 0 {
 			t.Errorf("%s: %d counted in %f s, want %d", metric, n, sum, times)
+		}
+		if n := r.added(t, "spanbridge.linux.block."+metric+".io", "By", map[string]any{"disk.io.direction": "read"}); n != times*size {
+			t.Errorf("%s: %d bytes read, want %d", metric, n, times*size)
 		}
 	}
 }

@@ -315,6 +315,11 @@ func (s *Session) kernelConfig(c *bpf.ProgramsOpConfig, sv *served) {
 			c.ByString = uint8(slot + 1)
 		}
 	}
+	for i, sum := range op.Sum {
+		if slot := slots.Value(sum.Capture); slot >= 0 && sv.missing[sum.Capture] == "" {
+			c.Sums[i] = uint8(slot + 1)
+		}
+	}
 	if !op.Inline() {
 		c.ThreadName = uint8(threadNameSlot + 1)
 	}

@@ -118,6 +118,9 @@ func (s *Session) Histograms() ([]bridge.HistogramPoint, error) {
 			for class, ns := range perCPU[i].TimeNs {
 				p.TimeNs[class] += ns
 			}
+			for n, sum := range perCPU[i].Sums {
+				p.Sums[n] += sum
+			}
 			for b, n := range perCPU[i].Buckets {
 				p.Buckets[b] += n
 			}

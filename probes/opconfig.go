@@ -119,5 +119,8 @@ func bridgeOperation(profile *catalog.Profile, p *plan) *bridge.Operation {
 			o.By = append(o.By, f)
 		}
 	}
+	for _, sum := range op.Sum {
+		o.Sums = append(o.Sums, bridge.Sum{Metric: sum.Counter, Unit: sum.Unit, Attrs: sum.Attributes.Attrs()})
+	}
 	return o
 }

@@ -20,12 +20,14 @@ const (
 	durationKind kind = iota // a histogram of durations
 	countKind                // a sum of counts
 	timeKind                 // a sum of durations
+	valueKind                // a sum of values
 )
 
 // instrument holds the series of one metric.
 type instrument struct {
 	name      string
 	kind      kind
+	unit      string // of values
 	scale     *scale
 	maxSeries int
 	byAttrs   map[attribute.Distinct]*series
@@ -47,6 +49,7 @@ type totals struct {
 	count   uint64
 	sumNs   uint64
 	timeNs  [bridge.NumTimes]uint64
+	sums    [bridge.MaxSums]uint64
 	buckets []uint64
 }
 
@@ -55,6 +58,9 @@ func (t *totals) add(other *totals) {
 	t.sumNs += other.sumNs
 	for class, ns := range other.timeNs {
 		t.timeNs[class] += ns
+	}
+	for i, sum := range other.sums {
+		t.sums[i] += sum
 	}
 	if t.buckets == nil && other.buckets != nil {
 		t.buckets = make([]uint64, len(other.buckets))
@@ -107,6 +113,10 @@ func (in *instrument) metric(start, now time.Time) metricdata.Metrics {
 	case countKind:
 		m.Description = "Number of events, counted in the kernel."
 		m.Unit = "{event}"
+		m.Data = in.sum(start, now)
+	case valueKind:
+		m.Description = "Sum of a value of operations, counted in the kernel for every one that has ended, whether its span is kept or not."
+		m.Unit = in.unit
 		m.Data = in.sum(start, now)
 	case timeKind:
 		m.Description = "What the threads of operations spent their time with, counted in the kernel for every operation."

@@ -43,6 +43,7 @@ type Producer struct {
 type instrumentKey struct {
 	name string
 	kind kind
+	unit string // of values
 }
 
 // input is one series of the kernel and where it is counted.
@@ -50,6 +51,7 @@ type input struct {
 	histogram *series                  // nil: the operation has none
 	counter   *series                  // nil: the operation has none
 	times     [bridge.NumTimes]*series // nil: nothing was spent so
+	sums      []*series                // of the operation's values
 	last      totals                   // as last read, with buckets only for a histogram
 	before    totals                   // counted before the kernel's series began anew
 	round     uint64                   // in which it was last read
@@ -137,7 +139,7 @@ func (p *Producer) take(pt *bridge.HistogramPoint) {
 		p.inputs[key] = in
 	}
 	p.admitTimes(in, pt, key)
-	next := totals{count: pt.Count, sumNs: pt.SumNs, timeNs: pt.TimeNs}
+	next := totals{count: pt.Count, sumNs: pt.SumNs, timeNs: pt.TimeNs, sums: pt.Sums}
 	if in.histogram != nil {
 		// The count is taken from the buckets, which OTLP wants to add up to it;
 		// the kernel counts on while its maps are read.
@@ -161,7 +163,7 @@ func (p *Producer) take(pt *bridge.HistogramPoint) {
 // admit finds the series of a point, or returns nil if it has no metric.
 func (p *Producer) admit(key bridge.Series, timed bool) *input {
 	op := p.opts.Directory.Operation(key.Op)
-	if op == nil || (op.Metric == "" && op.Counter == "" && !timed) {
+	if op == nil || (op.Metric == "" && op.Counter == "" && len(op.Sums) == 0 && !timed) {
 		return nil
 	}
 	instance := op.Host
@@ -174,12 +176,27 @@ func (p *Producer) admit(key bridge.Series, timed bool) *input {
 		in.histogram = p.instrument(instrumentKey{name: op.Metric}).admit(attrs)
 	}
 	if op.Counter != "" {
-		in.counter = p.instrument(instrumentKey{op.Counter, countKind}).admit(attrs)
+		in.counter = p.instrument(instrumentKey{name: op.Counter, kind: countKind}).admit(attrs)
 	}
-	if in.histogram == nil && in.counter == nil && !timed {
+	for i := range op.Sums {
+		in.sums = append(in.sums, p.sum(&op.Sums[i], op, instance, key))
+	}
+	if in.histogram == nil && in.counter == nil && in.sums == nil && !timed {
 		return nil
 	}
 	return in
+}
+
+// sum finds the series to which a value of an operation is added: bytes are bytes,
+// whether it failed in the end or not.
+func (p *Producer) sum(s *bridge.Sum, op *bridge.Operation, instance *bridge.Instance, key bridge.Series) *series {
+	key.Failed, key.Status = false, 0
+	of := seriesAttributes(op, instance, key)
+	attrs := of.ToSlice()
+	for _, a := range s.Attrs {
+		attrs = append(attrs, keyValue(a))
+	}
+	return p.instrument(instrumentKey{s.Metric, valueKind, s.Unit}).admit(attribute.NewSet(attrs...))
 }
 
 // timeName is the metric of where the time of operations went.
@@ -193,7 +210,7 @@ func (p *Producer) admitTimes(in *input, pt *bridge.HistogramPoint, key bridge.S
 		}
 		attrs := seriesAttributes(p.opts.Directory.Operation(key.Op), p.opts.Directory.Instance(key.TGID), key)
 		attrs = attribute.NewSet(append(attrs.ToSlice(), attribute.String("spanbridge.time.class", bridge.TimeClass(class).String()))...)
-		in.times[class] = p.instrument(instrumentKey{timeName, timeKind}).admit(attrs)
+		in.times[class] = p.instrument(instrumentKey{name: timeName, kind: timeKind}).admit(attrs)
 	}
 }
 
@@ -203,6 +220,7 @@ func (p *Producer) instrument(key instrumentKey) *instrument {
 		in = &instrument{
 			name:      key.name,
 			kind:      key.kind,
+			unit:      key.unit,
 			scale:     p.scale,
 			maxSeries: p.opts.MaxSeries,
 			byAttrs:   make(map[attribute.Distinct]*series),
@@ -252,6 +270,9 @@ func (in *input) addTo(t *totals, of func(*series) *totals) {
 		if s != nil {
 			of(s).sumNs += t.timeNs[class]
 		}
+	}
+	for i, s := range in.sums {
+		of(s).count += t.sums[i]
 	}
 }
 

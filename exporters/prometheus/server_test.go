@@ -35,7 +35,10 @@ type fixed struct{ points []bridge.HistogramPoint }
 func (f fixed) Histograms() ([]bridge.HistogramPoint, error) { return f.points, nil }
 
 func (fixed) Operation(uint16) *bridge.Operation {
-	return &bridge.Operation{Name: "query", System: "mariadb", Metric: "db.server.operation.duration"}
+	return &bridge.Operation{Name: "query", System: "mariadb", Metric: "db.server.operation.duration", Sums: []bridge.Sum{
+		{Metric: "rows", Unit: "{row}"},
+		{Metric: "io", Unit: "By", Attrs: []bridge.Attr{bridge.String("network.io.direction", "transmit")}},
+	}}
 }
 
 func (fixed) Instance(uint32) *bridge.Instance {
@@ -44,7 +47,7 @@ func (fixed) Instance(uint32) *bridge.Instance {
 
 func testProducer(t *testing.T) *metrics.Producer {
 	t.Helper()
-	ok := bridge.HistogramPoint{Namespace: "shop"}
+	ok := bridge.HistogramPoint{Namespace: "shop", Sums: [bridge.MaxSums]uint64{12, 3456}}
 	for _, ns := range []uint64{9_000, 300_000, 310_000, 2_000_000} {
 		ok.Count++
 		ok.SumNs += ns

@@ -97,6 +97,9 @@ func outline(p *Profile) string {
 		if op.By != nil || op.Children || op.MinDuration != 0 {
 			fmt.Fprintf(&b, "  by=%v children=%v min_duration=%s\n", op.By, op.Children, time.Duration(op.MinDuration))
 		}
+		for _, sum := range op.Sum {
+			fmt.Fprintf(&b, "  sum %s = %s in %s %v\n", sum.Counter, sum.Capture, sum.Unit, sum.Attributes)
+		}
 		fmt.Fprintf(&b, "  sequence=%v shields=%v names=%v phases=%q executes=%v prepares=%v resets=%v keep=%q\n", op.Sequence, op.Shields,
 			op.Names, op.Phases, op.Executes, op.Prepares, op.Resets, op.Keep)
 		if n := op.NamesFrom; n != nil {

@@ -68,6 +68,10 @@ var forms = map[string]form{
 	"metric": {
 		regexp.MustCompile(`^([A-Za-z][A-Za-z0-9_./-]*)?$`), 255,
 		"a letter and up to 254 more letters, digits, '_', '.', '/' or '-'"},
+	// https://opentelemetry.io/docs/specs/otel/metrics/api/#instrument-unit
+	"unit": {
+		regexp.MustCompile(`^[!-~]+$`), 63,
+		"a unit of UCUM of up to 63 characters, such as By or {packet}"},
 	// The kernel cuts a file name at 255 bytes.
 	"executable": {
 		regexp.MustCompile(`^[^/\x00-\x1f\x7f]+$`), 255,

@@ -85,6 +85,8 @@ type Operation struct {
 	Counter string `yaml:"counter" form:"metric"`
 	// Captures that the duration histogram tells apart, with few values, such as a device: at probes in the kernel up to two integers and a string, of an operation apart an integer and the namespace.
 	By CaptureNames `yaml:"by" form:"capture"`
+	// At probes in the kernel: integer captures whose values are added up over all operations, each with its counter.
+	Sum Sums `yaml:"sum"`
 	// At probes in the kernel: where only some processes are looked at, what they started counts too.
 	Children bool `yaml:"children"`
 	// Shorter operations give no span; decided in the kernel. They are still counted in the histogram.

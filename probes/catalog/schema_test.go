@@ -54,7 +54,7 @@ func generateSchema(t testing.TB) []byte {
 	root := r.Reflect(&Profile{})
 	root.ID = schemaID
 	root.Title = "spanbridge profile"
-	for _, part := range []any{&Operation{}, &Tier{}, &Probe{}, &Capture{}, &Attribute{}, &Way{}} {
+	for _, part := range []any{&Operation{}, &Tier{}, &Probe{}, &Capture{}, &Attribute{}, &Way{}, &Sum{}} {
 		for name, definition := range r.Reflect(part).Definitions {
 			root.Definitions[name] = definition
 		}
@@ -76,7 +76,7 @@ func structs() []reflect.Type {
 		reflect.TypeFor[Roles](), reflect.TypeFor[Tier](), reflect.TypeFor[Probe](),
 		reflect.TypeFor[Condition](), reflect.TypeFor[Capture](), reflect.TypeFor[Length](),
 		reflect.TypeFor[Attribute](), reflect.TypeFor[Way](), reflect.TypeFor[Requirement](),
-		reflect.TypeFor[NameTable](),
+		reflect.TypeFor[NameTable](), reflect.TypeFor[Sum](),
 	}
 }
 
@@ -96,6 +96,10 @@ func shapes(t reflect.Type) *jsonschema.Schema {
 		return keyed("capture", &jsonschema.Schema{Type: "integer", Minimum: "0", Maximum: json.Number(strconv.Itoa(MaxArg))})
 	case reflect.TypeFor[Attributes]():
 		return keyed("attribute", &jsonschema.Schema{OneOf: []*jsonschema.Schema{textOf("capture"), ref("Attribute")}})
+	case reflect.TypeFor[Sums]():
+		return keyed("capture", ref("Sum"))
+	case reflect.TypeFor[Labels]():
+		return keyed("attribute", textOf("line"))
 	case reflect.TypeFor[Probes]():
 		return orList(ref("Probe"))
 	case reflect.TypeFor[Addresses]():

@@ -52,6 +52,7 @@ func (v *validator) profile(p *Profile) {
 	for _, op := range p.Operations {
 		v.operation(p, op)
 	}
+	v.sums(p)
 }
 
 // unique reports values that a list holds twice.
