@@ -36,12 +36,17 @@ type liveCounts struct {
 		Histograms() ([]bridge.HistogramPoint, error)
 	}
 	out  io.Writer
-	told map[string]uint64
+	told map[counted]uint64
 }
 
-// run prints until the context ends, and once more then.
+// counted is what one line is about. Several counts may be of the same probe.
+type counted struct {
+	op   uint16
+	name string
+}
+
+// run prints until the context ends; what is counted after that is for who ends it.
 func (l *liveCounts) run(ctx context.Context) {
-	l.told = make(map[string]uint64)
 	tick := time.NewTicker(countsEvery)
 	defer tick.Stop()
 	for {
@@ -60,8 +65,11 @@ func (l *liveCounts) print(now time.Time) {
 	if err != nil {
 		return // the ledger tells of it
 	}
+	if l.told == nil {
+		l.told = make(map[counted]uint64)
+	}
 	type line struct {
-		name       string
+		counted
 		more, most uint64
 	}
 	var changed []line
@@ -71,10 +79,10 @@ func (l *liveCounts) print(now time.Time) {
 		if op == nil || !op.Point {
 			continue
 		}
-		name := cmp.Or(p.Namespace, op.Name)
-		if more := p.Count - l.told[name]; more > 0 {
-			changed = append(changed, line{name, more, p.Count})
-			l.told[name] = p.Count
+		what := counted{p.Op, cmp.Or(p.Namespace, op.Name)}
+		if more := p.Count - l.told[what]; more > 0 {
+			changed = append(changed, line{what, more, p.Count})
+			l.told[what] = p.Count
 		}
 	}
 	slices.SortFunc(changed, func(a, b line) int {
