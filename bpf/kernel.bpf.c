@@ -30,15 +30,26 @@
 #include "server.bpf.h"
 #include "kernelargs.bpf.h"
 #include "pending.bpf.h"
+#include "bynumber.bpf.h"
 
 #define BY_COOKIE (__u32)-1
+#define BY_CALL	  (__u32)-2 /* where system calls begin, by their numbers */
+#define BY_RETURN (__u32)-3 /* where they return */
 
-/* The site of a program that is loaded for one alone, else BY_COOKIE. */
+/* The site of a program that is loaded for one alone, else how it is found. */
 const volatile __u32 only_site = BY_COOKIE;
 
 static __always_inline __u32 site_of(void *ctx)
 {
-	return only_site == BY_COOKIE ? bpf_get_attach_cookie(ctx) : only_site;
+	switch (only_site) {
+	case BY_COOKIE:
+		return bpf_get_attach_cookie(ctx);
+	case BY_CALL:
+		return site_of_call(ctx, 0);
+	case BY_RETURN:
+		return site_of_call(ctx, NUM_CALLS);
+	}
+	return only_site;
 }
 
 static __always_inline bool is_target(__u32 op, __u32 tgid)

@@ -85,6 +85,7 @@ func NewKernel(s KernelSettings, types *btf.Cache, others *ProgramsMaps) (*Kerne
 		Open         *ebpf.Map     `ebpf:"open_pending_operations"`
 		Points       *ebpf.Map     `ebpf:"points"`
 		NoneAsked    *ebpf.Map     `ebpf:"none_asked"`
+		Calls        *ebpf.Map     `ebpf:"calls"`
 		PendingExit  *ebpf.Program `ebpf:"pending_exit"`
 		CountPending *ebpf.Program `ebpf:"count_pending"`
 	}
@@ -93,7 +94,7 @@ func NewKernel(s KernelSettings, types *btf.Cache, others *ProgramsMaps) (*Kerne
 	}
 	k.Objects.PendingOfThread, k.Objects.Pending, k.Objects.NoEvent = own.Threads, own.Pending, own.NoEvent
 	k.Objects.OpenPendingOperations, k.Objects.Points, k.Objects.NoneAsked = own.Open, own.Points, own.NoneAsked
-	k.Objects.PendingExit, k.Objects.CountPending = own.PendingExit, own.CountPending
+	k.Objects.PendingExit, k.Objects.CountPending, k.Objects.Calls = own.PendingExit, own.CountPending, own.Calls
 	return k, nil
 }
 
@@ -125,9 +126,18 @@ type Hook struct {
 	Type   ebpf.ProgramType
 	Attach ebpf.AttachType
 	To     string // the function or raw tracepoint, of tracing programs
-	// Site is the one that a program is loaded for; nil: the attach cookie tells.
+	// Site is the one that a program is loaded for, or by what it is found where system
+	// calls begin and return; nil: the attach cookie tells.
 	Site *uint32
 }
+
+// Sites of a [Hook] at the raw tracepoints sys_enter and sys_exit: the number of the
+// system call tells, by the map of calls, where those that return are MaxCalls behind.
+const (
+	SiteByCall   = 1<<32 - 2
+	SiteByReturn = 1<<32 - 3
+	MaxCalls     = 1024
+)
 
 // Program loads a program for a kind of probe. The caller closes it.
 func (k *Kernel) Program(action Action, hook Hook) (*ebpf.Program, error) {
@@ -145,7 +155,7 @@ func (k *Kernel) Program(action Action, hook Hook) (*ebpf.Program, error) {
 	with := map[string]*ebpf.Map{
 		KernelMapPendingOfThread: k.Objects.PendingOfThread, KernelMapPending: k.Objects.Pending,
 		KernelMapNoEvent: k.Objects.NoEvent, KernelMapOpenPendingOperations: k.Objects.OpenPendingOperations,
-		KernelMapPoints: k.Objects.Points, KernelMapNoneAsked: k.Objects.NoneAsked,
+		KernelMapPoints: k.Objects.Points, KernelMapNoneAsked: k.Objects.NoneAsked, KernelMapCalls: k.Objects.Calls,
 	}
 	for name, m := range k.shared {
 		with[name] = m

@@ -22,6 +22,7 @@ const (
 	KernelMapBuffers1              = "buffers1"
 	KernelMapBuffers2              = "buffers2"
 	KernelMapBuffers3              = "buffers3"
+	KernelMapCalls                 = "calls"
 	KernelMapCounters              = "counters"
 	KernelMapEmptyHistogram        = "empty_histogram"
 	KernelMapEvents                = "events"
@@ -108,6 +109,7 @@ type KernelMapSpecs struct {
 	Buffers1              *ebpf.MapSpec `ebpf:"buffers1"`
 	Buffers2              *ebpf.MapSpec `ebpf:"buffers2"`
 	Buffers3              *ebpf.MapSpec `ebpf:"buffers3"`
+	Calls                 *ebpf.MapSpec `ebpf:"calls"`
 	Counters              *ebpf.MapSpec `ebpf:"counters"`
 	EmptyHistogram        *ebpf.MapSpec `ebpf:"empty_histogram"`
 	Events                *ebpf.MapSpec `ebpf:"events"`
@@ -162,6 +164,7 @@ type KernelMaps struct {
 	Buffers1              *ebpf.Map `ebpf:"buffers1"`
 	Buffers2              *ebpf.Map `ebpf:"buffers2"`
 	Buffers3              *ebpf.Map `ebpf:"buffers3"`
+	Calls                 *ebpf.Map `ebpf:"calls"`
 	Counters              *ebpf.Map `ebpf:"counters"`
 	EmptyHistogram        *ebpf.Map `ebpf:"empty_histogram"`
 	Events                *ebpf.Map `ebpf:"events"`
@@ -186,6 +189,7 @@ func (m *KernelMaps) Close() error {
 		m.Buffers1,
 		m.Buffers2,
 		m.Buffers3,
+		m.Calls,
 		m.Counters,
 		m.EmptyHistogram,
 		m.Events,

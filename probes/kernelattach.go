@@ -37,11 +37,15 @@ type kernelPrograms struct {
 	shared map[programKey]*ebpf.Program // those to which the attach cookie tells the site
 	hooks  []io.Closer
 
-	mu  sync.Mutex // guards all
+	mu  sync.Mutex // guards all and counting
 	all []*ebpf.Program
 	// traced are tracepoints with the shared programs that are attached there: a
 	// program can be at one once only.
 	traced map[tracedKey]bool
+	// watched are the places of all system calls that have a program, and counting those
+	// in the map of calls.
+	watched  map[calledAt]bool
+	counting map[uint32]bool
 }
 
 type tracedKey struct {
@@ -96,7 +100,10 @@ func (s *Session) openKernel() error {
 	if err != nil {
 		return explainLoad(err)
 	}
-	s.inKernel = &kernelPrograms{Kernel: k, shared: make(map[programKey]*ebpf.Program), traced: make(map[tracedKey]bool)}
+	s.inKernel = &kernelPrograms{
+		Kernel: k, shared: make(map[programKey]*ebpf.Program), traced: make(map[tracedKey]bool),
+		watched: make(map[calledAt]bool), counting: make(map[uint32]bool),
+	}
 	l, err := link.AttachRawTracepoint(link.RawTracepointOptions{Name: "sched_process_exit", Program: k.Objects.PendingExit})
 	if err != nil {
 		return fmt.Errorf("attach to scheduler events: %w", explain(err))
@@ -194,9 +201,7 @@ func (s *Session) hang(sv *served, action bpf.Action, kind catalog.ProbeKind, si
 			return s.hangKprobe(action, k, index)
 		})
 	case catalog.Tracepoint:
-		return eachSite(sv, sites, func(k *kernelPoint, index uint32) (io.Closer, error) {
-			return s.inKernel.hangTracepoint(action, k.event.ID, index)
-		})
+		return s.hangTracepoints(sv, action, sites)
 	}
 	hook := bpf.Hook{Type: ebpf.Tracing, Attach: map[catalog.ProbeKind]ebpf.AttachType{
 		catalog.Fentry: ebpf.AttachTraceFEntry, catalog.Fexit: ebpf.AttachTraceFExit, catalog.RawTracepoint: ebpf.AttachTraceRawTp,
@@ -262,6 +267,19 @@ func (s *Session) hangKprobe(action bpf.Action, k *kernelPoint, index uint32) (i
 		return link.Kretprobe(k.address.Symbol, p, o)
 	}
 	return link.Kprobe(k.address.Symbol, p, o)
+}
+
+// hangTracepoints attaches to tracepoints one after the other, but those of many system calls.
+func (s *Session) hangTracepoints(sv *served, action bpf.Action, sites []int) (links []io.Closer, err error) {
+	if action == bpf.ActionPoint {
+		if links, sites, err = s.inKernel.hangCalls(sv, sites); err != nil {
+			return links, err
+		}
+	}
+	each, err := eachSite(sv, sites, func(k *kernelPoint, index uint32) (io.Closer, error) {
+		return s.inKernel.hangTracepoint(action, k.event.ID, index)
+	})
+	return append(links, each...), err
 }
 
 // hangTracepoint attaches the shared program to a tracepoint, or, where that is
