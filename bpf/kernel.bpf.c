@@ -246,7 +246,7 @@ static __always_inline int on_done(struct hit *hit, __u32 site)
 	if (hit->config->is_inline)
 		return end_inside(hit);
 	if (!find_pending(hit)) {
-		if (wanted_here(hit->spec))
+		if (!(hit->spec->flags & SPEC_NOTE) && wanted_here(hit->spec))
 			end_stray(hit);
 		return 0;
 	}

@@ -648,6 +648,74 @@ func TestLinuxBlockSeesEveryRead(t *testing.T) {
 	}
 }
 
+// iocb is struct iocb of linux/aio_abi.h, for a read: IOCB_CMD_PREAD is 0.
+type iocb struct {
+	_             [5]uint32
+	fd            uint32
+	buffer, bytes uint64
+	offset        int64
+	_             [2]uint64
+}
+
+// Requests that are merged while they are in the queue are told with what they have become.
+func TestLinuxBlockCountsTheBytesOfMergedRequests(t *testing.T) {
+	const size, n = 4096, 23
+	path := filepath.Join(t.TempDir(), "merged")
+	if err := os.WriteFile(path, make([]byte, n*size), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|syscall.O_DIRECT, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := f.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	page, err := unix.Mmap(-1, 0, size*n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Munmap(page)
+	var queue uintptr
+	if _, _, errno := unix.Syscall(unix.SYS_IO_SETUP, n, uintptr(unsafe.Pointer(&queue)), 0); errno != 0 {
+		t.Fatal(errno)
+	}
+	defer unix.Syscall(unix.SYS_IO_DESTROY, queue, 0, 0)
+	requests, pointers := make([]iocb, n), make([]*iocb, n)
+	for i := range requests {
+		requests[i] = iocb{fd: uint32(f.Fd()), buffer: uint64(uintptr(unsafe.Pointer(&page[i*size]))), bytes: size, offset: int64(i * size)}
+		pointers[i] = &requests[i]
+	}
+	r := observeLinux(t, "linux-block", func() {
+		// All at once: the kernel makes few of them (block/blk-merge.c).
+		submitted, _, errno := unix.Syscall(unix.SYS_IO_SUBMIT, queue, n, uintptr(unsafe.Pointer(&pointers[0])))
+		if submitted != n {
+			t.Fatal(submitted, errno)
+		}
+		var events [n]struct{ data, object, result, result2 uint64 }
+		if got, _, errno := unix.Syscall6(unix.SYS_IO_GETEVENTS, queue, n, n, uintptr(unsafe.Pointer(&events[0])), 0, 0); got != n {
+			t.Fatal(got, errno)
+		}
+	})
+	var told int64
+	requested := 0
+	for _, s := range r.spansOf(func(s *otlpSpan) bool { return s.Name == "read" && s.Attrs["process.pid"] == int64(os.Getpid()) }) {
+		bytes, _ := s.Attrs["spanbridge.disk.io.bytes"].(int64)
+		told += bytes
+		requested++
+	}
+	t.Logf("%d reads in %d requests", n, requested/2)
+	for _, metric := range []string{"request", "device"} {
+		if got := r.added(t, "spanbridge.linux.block."+metric+".io", "By", map[string]any{"disk.io.direction": "read"}); got != n*size {
+			t.Errorf("%s: %d bytes, want %d", metric, got, n*size)
+		}
+	}
+	if told != 2*n*size || requested >= 2*n {
+		t.Errorf("%d spans of requests and devices tell %d bytes, want %d", requested, told, 2*n*size)
+	}
+}
+
 // runDelay is how long the threads of this process have waited for a processor, and
 // how often they have run (Documentation/scheduler/sched-stats.rst).
 func runDelay(t *testing.T, tid int) (waited time.Duration, runs int64) {

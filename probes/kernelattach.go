@@ -291,8 +291,9 @@ func (k *kernelPrograms) hangTracepoint(action bpf.Action, event uint64, index u
 		if err != nil {
 			return nil, err
 		}
-		k.traced[key] = true
-		return attachTracepoint(p, event, uint64(index))
+		l, err := attachTracepoint(p, event, uint64(index))
+		k.traced[key] = err == nil
+		return l, err
 	}
 	hook.Site = &index
 	p, err := k.Program(action, hook)
