@@ -68,6 +68,9 @@ func (c *files) addTarget(t Target) ([]*process, error) {
 	if _, err := os.Readlink(procPath(t.PID, "exe")); t.PID != 0 && os.IsPermission(err) {
 		return nil, fmt.Errorf("look at process %d: %w", t.PID, explain(err))
 	}
+	if t.Path == "" && os.Geteuid() != 0 {
+		return nil, fmt.Errorf("no process %s is running that may be looked at: run as root", t)
+	}
 	if t.Path == "" {
 		return nil, fmt.Errorf("no process %s is running", t)
 	}

@@ -207,7 +207,10 @@ func (c *compareConfig) stateFile() (string, error) {
 		dir = filepath.Join(home, ".local", "state")
 	}
 	dir = filepath.Join(dir, "spanbridge")
-	return filepath.Join(dir, "compare.json"), os.MkdirAll(dir, 0o700)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("where to write down what is changed: %w: name a file with --state", err)
+	}
+	return filepath.Join(dir, "compare.json"), nil
 }
 
 // connectTime is how long a server may take to answer.

@@ -71,11 +71,22 @@ func (c *comparison) print(r *report.Result) error {
 	return r.Terminal(os.Stdout, screen.Width, screen.Color)
 }
 
+// canWrite makes the folder of the report.
+func (c *comparison) canWrite() error {
+	if c.config.Report == "" {
+		return nil
+	}
+	if err := os.MkdirAll(c.config.Report, 0o755); err != nil {
+		return fmt.Errorf("--report: %w", err)
+	}
+	if err := writable(c.config.Report); err != nil {
+		return fmt.Errorf("--report: %w", err)
+	}
+	return nil
+}
+
 // write writes the files of the report.
 func (c *comparison) write(r *report.Result) error {
-	if err := os.MkdirAll(c.config.Report, 0o755); err != nil {
-		return err
-	}
 	page := filepath.Join(c.config.Report, "report.html")
 	err := errors.Join(
 		writeFile(page, func(f io.Writer) error { return r.HTML(f, c.config.Lang) }),
@@ -86,12 +97,25 @@ func (c *comparison) write(r *report.Result) error {
 	return err
 }
 
+// writeFile leaves no file of which a part is missing.
 func writeFile(path string, write func(io.Writer) error) error {
 	file, err := os.Create(path)
 	if err != nil {
 		return err
 	}
-	return errors.Join(write(file), file.Close())
+	if err := errors.Join(write(file), file.Close()); err != nil {
+		return errors.Join(err, os.Remove(path))
+	}
+	return nil
+}
+
+// writable is an error if no file can be made in a folder: it is better told before a measurement than behind it.
+func writable(dir string) error {
+	file, err := os.CreateTemp(dir, ".spanbridge-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Close(), os.Remove(file.Name()))
 }
 
 // below is an error if an account has less of the statements than was asked for.

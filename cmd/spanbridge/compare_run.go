@@ -50,6 +50,9 @@ type account struct {
 func runComparison(ctx context.Context, config *compareConfig) (err error) {
 	c := &comparison{config: config}
 	defer func() { err = errors.Join(err, c.close(ctx)) }()
+	if err := c.canWrite(); err != nil {
+		return err
+	}
 	if err := c.open(ctx); err != nil {
 		return err
 	}
@@ -169,7 +172,9 @@ func (c *comparison) begin(ctx context.Context) {
 			logf("errorlog: %v", err)
 		}
 	}
-	logf("watching by %s", strings.Join(c.had(), ", "))
+	if had := c.had(); len(had) > 0 {
+		logf("watching by %s", strings.Join(had, ", "))
+	}
 	c.began = time.Now()
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -72,10 +73,15 @@ func (b *baseline) judgeFlags(f *pflag.FlagSet) {
 	f.BoolVar(&b.JSON, "json", false, "print the figures as JSON")
 }
 
-// load reads the baseline before anything is measured.
+// load reads the baseline before anything is measured, and sees whether figures can be kept.
 func (b *baseline) load(cmd *cobra.Command, kind string) (*experiment.Document, error) {
 	if b.Threshold < 0 {
 		return nil, usageError("--threshold: %v is negative", b.Threshold)
+	}
+	if b.Save != "" {
+		if err := writable(filepath.Dir(b.Save)); err != nil {
+			return nil, fmt.Errorf("--save: %w", err)
+		}
 	}
 	if b.File == "" {
 		if err := idle(cmd, "--baseline", "threshold", "insist"); err != nil {

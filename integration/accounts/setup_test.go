@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -50,8 +51,31 @@ func TestWhatAKilledComparisonHasChangedIsPutBack(t *testing.T) {
 			if diff := cmp.Diff(before, settingsOf(t, s)); diff != "" {
 				t.Errorf("settings are not what they were after a comparison that ended:\n%s", diff)
 			}
+			alone := spanbridgeCompare(t, s, "--accounts", "wire,slowlog", "--duration", "60s")
+			if alone.code != 3 || !strings.Contains(alone.stderr, "only wire can be had") {
+				t.Errorf("one account alone: code %d, %s", alone.code, alone.stderr)
+			}
+			if left := captures(t, s.Port); len(left) > 0 {
+				t.Errorf("processes %v go on capturing", left)
+			}
 		})
 	}
+}
+
+// captures lists the processes that capture what goes to a port.
+func captures(t *testing.T, port int) (all []string) {
+	t.Helper()
+	names, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		text, _ := os.ReadFile(name) // it may have ended
+		if line := string(text); strings.HasPrefix(line, "tcpdump\x00") && strings.Contains(line, "\x00port\x00"+strconv.Itoa(port)+"\x00") {
+			all = append(all, filepath.Base(filepath.Dir(name)))
+		}
+	}
+	return all
 }
 
 // killed runs the verb and kills it once it watches.

@@ -5,10 +5,12 @@ package hits
 import (
 	"debug/elf"
 	"errors"
+	"fmt"
 	"runtime"
 	"testing"
 
 	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
 )
 
 // The functions begin as they say: the file has those bytes where a probe would be.
@@ -66,6 +68,9 @@ func TestTheShortestRunCounts(t *testing.T) {
 
 func TestRefusalsAreShort(t *testing.T) {
 	if got := refusal(errors.Join(errors.New("load program: denied"), errors.New("0: R1=ctx"))); got != "load program: denied" {
+		t.Errorf("%q", got)
+	}
+	if got := refusal(fmt.Errorf("load program: %w (MEMLOCK may be too low)", unix.EPERM)); got != "not permitted" {
 		t.Errorf("%q", got)
 	}
 	if got := refusal(ebpf.ErrNotSupported); got != "this kernel does not have it" {

@@ -133,6 +133,9 @@ func refusal(err error) string {
 	if errors.Is(err, ebpf.ErrNotSupported) {
 		return "this kernel does not have it"
 	}
+	if errors.Is(err, unix.EPERM) { // of which the library guesses the cause
+		return "not permitted"
+	}
 	line, _, _ := strings.Cut(err.Error(), "\n")
 	return line
 }
