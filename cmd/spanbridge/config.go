@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -118,7 +119,16 @@ func (c *config) read(path string) error {
 	return errors.New(path + ": " + strings.Join(faults, "\n"+path+": "))
 }
 
-var unknownField = regexp.MustCompile(`field (\S+) not found in type \S+`)
+var (
+	unknownField = regexp.MustCompile(`field (\S+) not found in type \S+`)
+	wrongKind    = regexp.MustCompile("cannot construct !!(\\w+)(?: `(.*)`)? into (\\S+)")
+)
+
+// kinds are those of settings and of what a file has, for people.
+var kinds = map[string]string{
+	"float64": "a number", "int": "a number", "int64": "a number", "bool": "true or false", "[]string": "a list",
+	"time.Duration": "a time such as 10ms", "main.config": "lines of SETTING: VALUE", "seq": "a list", "map": "a mapping",
+}
 
 // yamlFaults puts what the YAML package found into words for people.
 func yamlFaults(err error) (faults []string) {
@@ -128,6 +138,9 @@ func yamlFaults(err error) (faults []string) {
 	}
 	for _, fault := range all.Errors {
 		message := unknownField.ReplaceAllString(fault.Message, `unknown setting "$1"`)
+		if m := wrongKind.FindStringSubmatch(message); m != nil {
+			message = fmt.Sprintf("want %s, got %s", cmp.Or(kinds[m[3]], m[3]), cmp.Or(m[2], kinds[m[1]], m[1]))
+		}
 		faults = append(faults, fmt.Sprintf("line %d: %s", fault.Mark.Line, message))
 	}
 	return faults
