@@ -104,7 +104,7 @@ func TestCostOfMethodsIsMeasuredByBothCommands(t *testing.T) {
 	s, err := servers.StockMariaDB(t.Context())
 	w := start(t, s, err)
 	kept := filepath.Join(t.TempDir(), "kept.json")
-	short := []string{"--dsn", w.dsn, "--state", filepath.Join(t.TempDir(), "state"), "--load", "mixed", "--methods", "slowlog", "--rounds", "6", "--slice", "200ms"}
+	short := []string{"--dsn", w.dsn, "--state", filepath.Join(t.TempDir(), "state"), "--load", "mixed", "--methods", "slowlog,usdt", "--rounds", "6", "--slice", "200ms"}
 	if out, code := spanbridge(t, append([]string{"experiment", "macro", "--save", kept}, short...)...); code != 0 || !strings.Contains(string(out), "\nslowlog ") {
 		t.Fatalf("exit code %d\n%s", code, out)
 	}
@@ -114,8 +114,11 @@ func TestCostOfMethodsIsMeasuredByBothCommands(t *testing.T) {
 	}
 	check := func(r *cost.Result) {
 		t.Helper()
-		if r == nil || len(r.Methods) != 3 || r.Methods[2].Name != "slowlog" || r.Methods[2].Pairs != 6 || r.Methods[2].BytesPerStatement < 30 {
-			t.Errorf("%+v", r)
+		if r == nil || len(r.Methods) != 4 || r.Methods[3].Name != "slowlog" || r.Methods[3].Pairs != 6 || r.Methods[3].BytesPerStatement < 30 {
+			t.Fatalf("%+v", r)
+		}
+		if usdt := r.Methods[2]; usdt.Name != "usdt" || usdt.Missing != "the server has no USDT probes" {
+			t.Errorf("a stock server: %+v", usdt)
 		}
 	}
 	check(d.Cost)
