@@ -41,28 +41,27 @@ type Account struct {
 	reader     reader
 	clock      clock
 	calibrated time.Time
-	began      uint64 // by the timer
-	newest     uint64 // end of the newest event, by the timer
-	known      map[key]bool
+	ring       ring
+	fast       bool // it came round before the last reading
 	pace       pace
 	// queriesRead is how many statements the server had executed at the last reading.
 	queriesRead uint64
 	threads     map[uint64]*thread
+	numbered    numbered
 	gone        gone
 	total       uint64 // statements that the server had counted when the account began
 	lostBefore  map[string]uint64
 
-	ready       []compare.Statement // in reverse order
-	overwritten []gap               // stretches in which the ring came round
-	losses      []compare.Loss
-	done        bool
+	ready  []compare.Statement // in reverse order
+	losses []compare.Loss
+	done   bool
 }
 
 // Open begins an account of what ends from now on. When ctx ends, it reads what there is to read,
 // and is complete. It refuses if the server does not keep what it would read: see [Inspect] and [Setup].
 func Open(ctx context.Context, db *sql.DB, o Options) (_ *Account, err error) {
 	a := &Account{
-		ctx: ctx, without: make(map[uint64]bool), known: make(map[key]bool), threads: make(map[uint64]*thread), hidden: true,
+		ctx: ctx, without: make(map[uint64]bool), threads: make(map[uint64]*thread), hidden: true,
 	}
 	for _, c := range o.Without {
 		a.without[c] = true
@@ -87,7 +86,6 @@ func (a *Account) begin(ctx context.Context) (err error) {
 	a.reader = reader{
 		mariadb: a.state.MariaDB, old: !a.state.MariaDB && strings.HasPrefix(a.state.Version, "5.6."), maxText: a.state.MaxText,
 	}
-	a.pace = pace{size: a.state.HistorySize}
 	if err := plain(ctx, a.conn); err != nil {
 		return err
 	}
@@ -104,10 +102,12 @@ func (a *Account) begin(ctx context.Context) (err error) {
 	if err := a.look(ctx); err != nil {
 		return err
 	}
+	a.numbered.began = true
 	if err := a.calibrate(ctx); err != nil {
 		return err
 	}
-	a.began, a.newest = a.clock.timer, a.clock.timer
+	a.ring = ring{size: a.state.HistorySize, began: a.clock.timer, newest: a.clock.timer, pending: make(map[key]*candidate)}
+	a.pace = newPace(a.state.HistorySize, time.Now())
 	return nil
 }
 
@@ -127,9 +127,6 @@ func (a *Account) Next(s *compare.Statement) error {
 	return nil
 }
 
-// settle is how long a server may take to write down what it has answered.
-const settle = 150 * time.Millisecond
-
 // longest is how long one reading may take.
 const longest = time.Minute
 
@@ -139,14 +136,13 @@ func (a *Account) fill() error {
 	if err := a.wait(ctx); err != nil {
 		return err
 	}
-	if err := a.poll(ctx); err != nil {
-		return err
-	}
-	slices.Reverse(a.ready)
+	read := a.poll
 	if a.done {
-		return a.settleUp(ctx)
+		read = a.finish
 	}
-	return nil
+	err := read(ctx)
+	slices.Reverse(a.ready)
+	return err
 }
 
 // wait waits until it is time for the next reading. Meanwhile it looks who is connected, and whether more is
@@ -157,7 +153,6 @@ func (a *Account) wait(ctx context.Context) error {
 		select {
 		case <-a.ctx.Done():
 			a.done = true
-			time.Sleep(settle)
 			return nil
 		case <-time.After(min(left, glance)):
 		}

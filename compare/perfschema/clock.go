@@ -21,13 +21,13 @@ func (c clock) at(timer uint64) int64 { return c.unix + int64(timer-c.timer)/100
 // past reports whether a moment is later than another one.
 func past(timer, other uint64) bool { return int64(timer-other) > 0 }
 
-// readings is how often both clocks are read. What comes in between only makes the wall clock later.
-const readings = 5
+// calibrations is how often both clocks are read. What comes in between only makes the wall clock later.
+const calibrations = 5
 
 // calibrate reads both clocks on a connection that is instrumented and whose time zone is UTC. The statement that reads
 // is itself an event that has not ended: its TIMER_END is now, but NULL in MySQL 5.6, where its start has to do.
 func calibrate(ctx context.Context, conn *sql.Conn, thread uint64) (best clock, err error) {
-	for i := range readings {
+	for i := range calibrations {
 		var c clock
 		var micros int64
 		err := conn.QueryRowContext(ctx, fmt.Sprintf(`SELECT COALESCE(TIMER_END, TIMER_START), CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000000 AS SIGNED)

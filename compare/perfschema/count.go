@@ -29,12 +29,35 @@ func (a *Account) countBefore(ctx context.Context) error {
 	for id, n := range counts {
 		a.thread(id).before = n
 	}
-	last, err := a.numbers(ctx, `SELECT THREAD_ID, MAX(COALESCE(END_EVENT_ID, EVENT_ID - 1))
-		FROM performance_schema.events_statements_current GROUP BY THREAD_ID`)
+	last, _, err := a.current(ctx)
 	for id, n := range last {
 		a.thread(id).last = n
 	}
 	return err
+}
+
+// current reads which event of each thread was the last, and which of them are at something that they have not written down yet.
+func (a *Account) current(ctx context.Context) (last, busy map[uint64]uint64, err error) {
+	const from = " FROM performance_schema.events_statements_current GROUP BY THREAD_ID"
+	if last, err = a.numbers(ctx, "SELECT THREAD_ID, MAX(COALESCE(END_EVENT_ID, EVENT_ID - 1))"+from); err != nil {
+		return nil, nil, err
+	}
+	busy, err = a.numbers(ctx, "SELECT THREAD_ID, MAX(END_EVENT_ID IS NULL)"+from)
+	return last, busy, err
+}
+
+// behind reports whether clients did more than what was read, and it can be that this was not written down.
+func (a *Account) behind(ctx context.Context) (bool, error) {
+	last, busy, err := a.current(ctx)
+	if err != nil {
+		return false, err
+	}
+	for id, t := range a.threads {
+		if !t.own && t.alive && (busy[id] > 0 || last[id] > t.last) {
+			return true, nil
+		}
+	}
+	return len(a.ring.pending) > 0, nil
 }
 
 // count reads how many statements there were, of each thread that is there and in all.
@@ -69,6 +92,7 @@ func (a *Account) numbers(ctx context.Context, query string) (map[uint64]uint64,
 type gone struct {
 	told uint64
 	of   []lostBy // what they miss
+	open bool     // of one of them it is not known what it did last, or first
 }
 
 type lostBy struct {
@@ -77,10 +101,11 @@ type lostBy struct {
 }
 
 func (g *gone) add(t *thread) {
+	g.told += t.told
 	if t.own {
 		return
 	}
-	g.told += t.told
+	g.open = g.open || !t.quit || t.unsure
 	for _, missing := range t.gaps {
 		g.of = append(g.of, lostBy{t.connection, missing})
 	}
@@ -96,6 +121,10 @@ func (g *gone) add(t *thread) {
 
 // settleUp holds what was told against what the server has counted, and tells the difference as lost.
 func (a *Account) settleUp(ctx context.Context) error {
+	last, _, err := a.current(ctx)
+	if err != nil {
+		return err
+	}
 	counts, total, err := a.count(ctx)
 	if err != nil {
 		return err
@@ -107,7 +136,7 @@ func (a *Account) settleUp(ctx context.Context) error {
 		ofAlive += n
 		t.alive = true
 		if !t.own && t.connection != 0 && n > t.told {
-			a.lostOf(t, n-t.told)
+			a.lostOf(t, n-t.told, last[id])
 		}
 	}
 	for id, t := range a.threads {
@@ -120,50 +149,53 @@ func (a *Account) settleUp(ctx context.Context) error {
 	return a.lostByServer(ctx)
 }
 
-// lostOf tells what is lost of a thread that is there: in its gaps, and after the last event that was read, if
-// the ring came round since. Only if each event that is missing must be a statement it is known how many are
-// missing in which gap.
-func (a *Account) lostOf(t *thread, statements uint64) {
-	gaps := t.gaps
-	if a.cameRoundSince(t) {
-		from := a.began
-		if t.end != 0 {
-			from = t.start
+// lostOf tells what is lost of a thread that is there, up to the event that was its last one: in its gaps. Only if each
+// event that is missing must be a statement it is known how many are missing in which gap.
+func (a *Account) lostOf(t *thread, statements, last uint64) {
+	gaps := slices.Clone(t.gaps)
+	if last > t.last {
+		from := t.start
+		if t.end == 0 {
+			from = a.ring.began
 		}
-		gaps = append(slices.Clone(gaps), gap{from: from, to: from + uint64(a.now()-a.clock.at(from))*1000})
-	} else if len(gaps) > 0 && merged(gaps).events == statements {
+		gaps = append(gaps, gap{from: from, to: a.timer(), events: last - t.last})
+	}
+	var all gap
+	if len(gaps) > 0 {
+		all = merged(gaps)
+	}
+	switch {
+	case t.unsure || all.events < statements: // before what was read of it first
+		a.loseGap(t.connection, gap{from: a.ring.began, to: a.timer()}, statements)
+	case all.events > statements:
+		a.loseGap(t.connection, all, statements)
+	default:
 		for _, g := range gaps {
 			a.loseGap(t.connection, g, g.events)
 		}
-		return
-	}
-	if len(gaps) > 0 {
-		a.loseGap(t.connection, merged(gaps), statements)
 	}
 }
 
-func (a *Account) cameRoundSince(t *thread) bool {
-	n := len(a.overwritten)
-	return n > 0 && (t.end == 0 || past(a.overwritten[n-1].to, t.end))
-}
-
-// lostOfGone tells what is lost of threads that have gone: in their gaps, and where the ring came round, if these
-// account for all of it. Otherwise it may have been at any time: also after the last reading of the ring.
+// lostOfGone tells what is lost of threads that have gone: in their gaps, if all threads were seen, and of each the last event, and each event
+// that is missing must be a statement. Otherwise it may have been at any time: also after the last reading of the ring.
 func (a *Account) lostOfGone(statements uint64) {
-	gaps := slices.Clone(a.overwritten)
+	var events uint64
 	for _, l := range a.gone.of {
-		gaps = append(gaps, l.gap)
+		events += l.events
 	}
 	switch {
-	case statements == 0 || len(gaps) == 0: // nothing is lost, or it began or ended with the account
-	case merged(gaps).events == statements:
+	case statements == 0 || events == 0 && len(a.ring.over) == 0: // nothing is lost, or it began or ended with the account
+	case events == statements && !a.gone.open && !a.numbered.unseen():
 		for _, l := range a.gone.of {
 			a.loseGap(l.connection, l.gap, l.events)
 		}
 	default:
-		a.lose(compare.Loss{From: a.clock.at(a.began), To: a.now(), Count: statements, Why: WhyOverwritten})
+		a.lose(compare.Loss{From: a.clock.at(a.ring.began), To: a.now(), Count: statements, Why: WhyOverwritten})
 	}
 }
+
+// timer is the time by the server's timer.
+func (a *Account) timer() uint64 { return a.clock.timer + uint64(a.now()-a.clock.unix)*1000 }
 
 func (a *Account) loseGap(connection uint64, g gap, statements uint64) {
 	a.lose(compare.Loss{Connection: connection, From: a.clock.at(g.from), To: a.clock.at(g.to), Count: statements, Why: WhyOverwritten})
@@ -188,7 +220,7 @@ func (a *Account) lostByServer(ctx context.Context) error {
 	}
 	for _, name := range []string{"thread_instances", "statement_classes", "locker"} {
 		if n := now[name] - min(now[name], a.lostBefore[name]); n > 0 {
-			a.lose(compare.Loss{From: a.clock.at(a.began), To: a.now(), Why: fmt.Sprintf("Performance_schema_%s_lost grew by %d", name, n)})
+			a.lose(compare.Loss{From: a.clock.at(a.ring.began), To: a.now(), Why: fmt.Sprintf("Performance_schema_%s_lost grew by %d", name, n)})
 		}
 	}
 	return nil

@@ -19,20 +19,17 @@ const (
 	glance   = 250 * time.Millisecond
 )
 
+// newPace begins with the shortest: what a ring is filled with is not known yet.
+func newPace(size int, now time.Time) pace { return pace{size: size, period: shortest, last: now} }
+
 // wait returns how long to wait for the next reading. Readings take no more than half of the time.
 func (p *pace) wait() time.Duration {
-	if p.last.IsZero() {
-		return shortest
-	}
 	return max(p.period-time.Since(p.last), p.took)
 }
 
 // note takes down what a reading has brought: more than there was room for, if the ring came round.
 func (p *pace) note(began time.Time, events int, cameRound bool) {
 	since := began.Sub(p.last)
-	if p.last.IsZero() {
-		since = usual
-	}
 	p.last, p.took = began, time.Since(began)
 	switch {
 	case cameRound:

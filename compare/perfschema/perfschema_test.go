@@ -121,8 +121,8 @@ func TestGapsAreBounded(t *testing.T) {
 }
 
 func TestARingIsReadWhenAQuarterOfItIsNew(t *testing.T) {
-	p := pace{size: 1000}
 	at := time.Now().Add(-time.Hour)
+	p := newPace(1000, at)
 	reading := func(after time.Duration, events int, round bool) time.Duration {
 		at = at.Add(after)
 		p.note(at, events, round)

@@ -3,20 +3,15 @@
 package perfschema
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
+	"strings"
 	"time"
 
 	"github.com/spanbridge/spanbridge/compare"
 )
 
-// late is by how much an event may be written after its end, in picoseconds: its thread may have to wait for
-// a CPU in between.
-const late = 500_000_000_000
-
-// poll reads the ring, and yields what is new in it.
+// poll reads the ring, and yields what counts of it.
 func (a *Account) poll(ctx context.Context) error {
 	began := time.Now()
 	if began.Sub(a.calibrated) > calibrateEvery {
@@ -28,20 +23,19 @@ func (a *Account) poll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fresh, err := a.readRing(ctx)
+	fresh, came, err := a.readRing(ctx, a.fast || a.done || a.ring.size < smallHistory)
 	if err != nil {
 		return err
 	}
-	a.queriesRead = queries
+	a.queriesRead, a.fast = queries, came
 	if err := a.look(ctx); err != nil { // after the ring: of a new thread is told while it is there
 		return err
 	}
-	came := a.cameRound(fresh)
-	a.pace.note(began, len(fresh), came)
-	slices.SortFunc(fresh, func(x, y row) int { return cmp.Compare(int64(x.end-a.began), int64(y.end-a.began)) })
+	a.pace.note(began, fresh, came)
 	unnamed := compare.Loss{Why: WhyUnnamed}
-	for i := range fresh {
-		a.take(&fresh[i], &unnamed)
+	rows := a.ring.release()
+	for i := range rows {
+		a.take(&rows[i], &unnamed)
 	}
 	if unnamed.Count > 0 {
 		a.lose(unnamed)
@@ -49,72 +43,72 @@ func (a *Account) poll(ctx context.Context) error {
 	return nil
 }
 
-// readRing reads what ended lately and was not there at the last reading.
-func (a *Account) readRing(ctx context.Context) (fresh []row, err error) {
-	from := a.newest - late
-	if from > a.newest {
-		from = 0 // the timer began, or has come round
+// readRing reads what ended lately, twice if at the next time it may be gone: in one statement, so that little is overwritten in
+// between. It returns how much of that is new, and whether the ring came round.
+func (a *Account) readRing(ctx context.Context, twice bool) (fresh int, cameRound bool, err error) {
+	times := 1
+	if twice {
+		times = 2
 	}
-	rows, err := a.conn.QueryContext(ctx, fmt.Sprintf("SELECT %s FROM performance_schema.events_statements_history_long WHERE TIMER_END > %d",
-		columns, from))
+	var query strings.Builder
+	for nth := range times {
+		if nth > 0 {
+			query.WriteString(" UNION ALL ")
+		}
+		fmt.Fprintf(&query, "SELECT %d, %s FROM performance_schema.events_statements_history_long WHERE TIMER_END > %d", nth, columns, a.ring.since())
+	}
+	rows, err := a.conn.QueryContext(ctx, query.String())
 	if err != nil {
-		return nil, err
+		return 0, false, err
 	}
 	defer rows.Close()
-	known := make(map[key]bool, len(a.known))
+	all := a.ring.times()
 	for rows.Next() {
-		e, whole, err := a.reader.read(rows)
+		e, whole, err := a.reader.read(rows, all)
 		if err != nil {
-			return nil, err
+			return 0, false, err
 		}
-		if !whole || known[e.key] {
-			continue
-		}
-		known[e.key] = true
-		if !a.known[e.key] && past(e.end, a.began) {
-			fresh = append(fresh, e)
+		if whole {
+			all.take(e)
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return nil, err
+		return 0, false, err
 	}
-	a.known = known
-	return fresh, nil
+	all.upTo(times)
+	return all.news, all.cameRound, nil
 }
 
-// cameRound remembers a stretch from which nothing is known if all that is in the ring is new.
-func (a *Account) cameRound(fresh []row) bool {
-	before, first := a.newest, a.newest
-	for i := range fresh {
-		if i == 0 || past(first, fresh[i].end) {
-			first = fresh[i].end
+const (
+	// settle is how long a server may take to write down what it has answered.
+	settle = 150 * time.Millisecond
+	// lastReadings are at most made at the end, for what is not written down yet.
+	lastReadings = 4
+)
+
+// finish reads what is left to be read, once all threads have written down what they have answered, and settles up.
+func (a *Account) finish(ctx context.Context) error {
+	for range lastReadings {
+		time.Sleep(settle)
+		if err := a.poll(ctx); err != nil {
+			return err
 		}
-		if past(fresh[i].end, a.newest) {
-			a.newest = fresh[i].end
+		if behind, err := a.behind(ctx); err != nil {
+			return err
+		} else if !behind {
+			break
 		}
 	}
-	size := a.state.HistorySize
-	if len(fresh) < size-size/50 { // while it is read, some are overwritten
-		return false
-	}
-	if past(before, first) {
-		first = before
-	}
-	if n := len(a.overwritten); n == maxLosses {
-		a.overwritten[n-1].to = a.newest
-	} else {
-		a.overwritten = append(a.overwritten, gap{from: before, to: first})
-	}
-	return true
+	return a.settleUp(ctx)
 }
 
 // take yields a statement, or counts it if it cannot be told whose it is.
 func (a *Account) take(e *row, unnamed *compare.Loss) {
 	t := a.thread(e.thread)
+	t.advance(e, a.ring.began)
 	if t.own {
 		return
 	}
-	t.advance(e, a.began)
 	e.Start = a.clock.at(e.start)
 	switch {
 	case t.connection != 0:
@@ -142,8 +136,8 @@ func (a *Account) calibrate(ctx context.Context) (err error) {
 		return err
 	}
 	a.calibrated = time.Now()
-	if past(a.newest, a.clock.timer+late) {
-		a.newest = a.clock.timer // the clock behind the timer was put back, or the timer has come round
+	if past(a.ring.newest, a.clock.timer+late) {
+		a.ring.newest = a.clock.timer // the clock behind the timer was put back, or the timer has come round
 	}
 	return a.instrument(ctx, "NO")
 }

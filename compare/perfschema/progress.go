@@ -9,6 +9,8 @@ type progress struct {
 	last   uint64 // number of the last event, 0: none was read
 	start  uint64 // of the last statement, by the timer
 	end    uint64
+	quit   bool // it was the end of the connection
+	unsure bool // nobody knows what came before what was read first
 	gaps   []gap
 }
 
@@ -35,6 +37,8 @@ func (p *progress) advance(e *row, began uint64) (missing bool) {
 	case p.last == 0 && p.before == 0 && e.event > 1:
 		missing = true // of a thread that began with its first event
 		p.miss(gap{began, e.end, e.event - 1})
+	case p.last == 0 && p.before > 0:
+		p.unsure = true
 	case p.last > 0 && e.event > p.last+1:
 		missing = true
 		if p.end == 0 {
@@ -42,6 +46,7 @@ func (p *progress) advance(e *row, began uint64) (missing bool) {
 		}
 		p.miss(gap{p.start, e.end, e.event - p.last - 1})
 	}
+	p.quit = p.quit || e.name == "statement/com/Quit"
 	if e.last > p.last {
 		p.last, p.start, p.end = e.last, e.start, e.end
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/spanbridge/spanbridge/compare/logfile"
 )
 
-// columns are those that a row is scanned from.
+// columns are those that a row is scanned from, behind the number of the reading.
 const columns = `THREAD_ID, EVENT_ID, END_EVENT_ID, EVENT_NAME, TIMER_START, TIMER_END, LOCK_TIME, SQL_TEXT, CURRENT_SCHEMA,
 	MYSQL_ERRNO, RETURNED_SQLSTATE, ROWS_AFFECTED, ROWS_SENT, ROWS_EXAMINED, COALESCE(NESTING_EVENT_TYPE = 'STATEMENT', 0)`
 
@@ -46,15 +46,20 @@ var fields = compare.FieldsOf(compare.FieldText, compare.FieldDuration, compare.
 var outcome = compare.FieldsOf(compare.FieldError, compare.FieldSQLState, compare.FieldRowsSent, compare.FieldRowsAffected,
 	compare.FieldRowsExamined)
 
-// read reads the row that the query is at. It is false for what is not a whole event.
-func (r *reader) read(rows *sql.Rows) (e row, whole bool, err error) {
+// read reads the row that the query is at. It is false for what is not a whole event, and for what has counted.
+func (r *reader) read(rows *sql.Rows, of *readings) (e row, whole bool, err error) {
+	var nth int
 	var name, text, state, database sql.RawBytes
 	var last, start, end sql.Null[uint64]
 	var locked uint64
-	err = rows.Scan(&e.thread, &e.event, &last, &name, &start, &end, &locked, &text, &database, &e.Error, &state,
+	err = rows.Scan(&nth, &e.thread, &e.event, &last, &name, &start, &end, &locked, &text, &database, &e.Error, &state,
 		&e.Affected, &e.Sent, &e.Examined, &e.inner)
-	if err != nil || !last.Valid || !start.Valid || !end.Valid || past(start.V, end.V) {
-		return e, false, err // it is being written, or is not timed
+	if err != nil {
+		return e, false, err
+	}
+	of.row(nth)
+	if !last.Valid || !start.Valid || !end.Valid || past(start.V, end.V) || of.counted(e.key) {
+		return e, false, nil // it is being written, or is not timed
 	}
 	e.last, e.start, e.end = last.V, start.V, end.V
 	e.name = r.name(name)

@@ -70,9 +70,30 @@ func (a *Account) thread(id uint64) *thread {
 		}
 		t = &thread{}
 		a.threads[id] = t
+		a.numbered.note(id)
 	}
 	return t
 }
+
+// numbered tells by the numbers of threads, which the server gives one after the other, whether all were seen that began
+// since the first look.
+type numbered struct {
+	first, last uint64 // of those that were there, and of all
+	since       uint64 // how many are newer
+	began       bool
+}
+
+func (n *numbered) note(id uint64) {
+	if !n.began {
+		n.first = max(n.first, id)
+	} else if id > n.first {
+		n.since++
+	}
+	n.last = max(n.last, id)
+}
+
+// unseen reports whether one may have come and gone.
+func (n *numbered) unseen() bool { return n.last-n.first != n.since }
 
 // maxThreads is how many threads are remembered.
 const maxThreads = 64 << 10
