@@ -191,7 +191,8 @@ func TestMySQLsTelemetryTellsWhatClientsDid(t *testing.T) {
 }
 
 // TestSpansThatMySQLDropsAreTold: while nothing answers the exporter a short queue runs over. What the clients did then is
-// lost, and told as lost; what they did later is there.
+// lost, and told as lost; what they did later is there. How many statements are lost the server does not say: it writes a line for
+// each span that it drops, of which some are of sessions, of preparations and of statements in procedures.
 func TestSpansThatMySQLDropsAreTold(t *testing.T) {
 	gate, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -229,8 +230,7 @@ func TestSpansThatMySQLDropsAreTold(t *testing.T) {
 		told += l.Count
 	}
 	t.Logf("of %d statements %d are missing; %d spans are told as lost", len(journal.Statements), lost, told)
-	// Where so little is left to tell how the clocks stand, a pair or two may be missed.
-	if v.UnknownB > 2 || lost < first/2 || lost > first+2 || told+2 < uint64(lost) {
+	if v.UnknownB > 0 || lost < first/2 || lost > first || told < uint64(lost) {
 		t.Errorf("of %d statements, %d of them while nothing answered, %d are missing, %d unexplained; %d spans are told as lost",
 			len(journal.Statements), first, lost, v.UnknownB, told)
 	}
