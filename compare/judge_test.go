@@ -231,31 +231,6 @@ func TestFieldsThatDifferAreCountedAndShown(t *testing.T) {
 	}
 }
 
-func TestTheDifferenceOfLatenciesIsTold(t *testing.T) {
-	r := rand.New(rand.NewPCG(5, 1))
-	truth := mixed(r)
-	for _, c := range []struct {
-		name     string
-		other    func(time.Duration) time.Duration
-		median   time.Duration
-		constant bool
-	}{
-		{"a constant", func(d time.Duration) time.Duration { return d + 37*time.Microsecond }, 37 * time.Microsecond, true},
-		{"a factor", func(d time.Duration) time.Duration { return 2 * d }, 0, false},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			a, b := account(r, truth, 0, nil), account(r, truth, 0, nil)
-			for i := range b.Statements {
-				b.Statements[i].Duration = c.other(b.Statements[i].Duration)
-			}
-			l := Judge(a, b, whole24h()).Latency
-			if l.Pairs != len(truth) || l.Constant() != c.constant || c.median != 0 && l.Median != c.median {
-				t.Errorf("%+v, constant %v, want median %v, constant %v", l, l.Constant(), c.median, c.constant)
-			}
-		})
-	}
-}
-
 func TestAnAccountOfWholeSecondsIsAligned(t *testing.T) {
 	forAll(t, func(t *testing.T, r *rand.Rand, truth []Statement) {
 		a, b := account(r, truth, jitter, nil), account(r, truth, jitter, randomly(r, 0.1))

@@ -97,7 +97,10 @@ func (r *Result) cards(w *words) []card {
 				{w.say("latency.pairs"), figure{units.Count(l.Pairs), path + "pairs"}},
 				ns(w.say("latency.median-of", "account", w.account(v.A)), "median_a_ns", l.MedianANs),
 				ns(w.say("latency.median-of", "account", w.account(v.B)), "median_b_ns", l.MedianBNs),
-				difference("p5_ns", l.P5Ns), {w.say("latency.p50"), figure{w.difference(l.MedianNs), path + "median_ns"}}, difference("p95_ns", l.P95Ns),
+				difference("p5_ns", l.P5Ns), difference("p25_ns", l.P25Ns),
+				{w.say("latency.p50"), figure{w.difference(l.MedianNs), path + "median_ns"}},
+				difference("p75_ns", l.P75Ns), difference("p95_ns", l.P95Ns),
+				{w.say("latency.tail", "limit", w.duration(l.LimitNs)), figure{w.percent(l.TailShare), path + "tail_share"}},
 				{w.say("latency.near"), figure{w.percent(l.NearShare), path + "near_share"}},
 			},
 		})
@@ -123,7 +126,9 @@ const probes = "probes"
 func says(w *words, v *Verdict) string {
 	l := v.Latency
 	return w.say("latency.says."+l.Kind, "a", w.account(v.A), "b", w.account(v.B), "difference", moreOrLess(w, l.MedianNs),
-		"p5", w.difference(l.P5Ns), "p95", w.difference(l.P95Ns), "near", w.percent(l.NearShare), "pairs", units.Count(l.Pairs))
+		"p5", w.difference(l.P5Ns), "p25", w.difference(l.P25Ns), "p75", w.difference(l.P75Ns), "p95", w.difference(l.P95Ns),
+		"tail", w.percent(l.TailShare), "limit", w.duration(l.LimitNs), "trait", w.trait(l.VariesWith),
+		"near", w.percent(l.NearShare), "pairs", units.Count(l.Pairs))
 }
 
 func moreOrLess(w *words, ns int64) string {

@@ -134,6 +134,8 @@ func prefixOf(name string) string {
 		return "reason."
 	case strings.HasPrefix(name, "Point"), name == "begins", name == "ends", name == "answers":
 		return "step."
+	case strings.HasPrefix(name, "Trait"):
+		return "trait."
 	}
 	return ""
 }

@@ -51,7 +51,8 @@ func latencyOf(v *compare.Verdict, a, b *compare.Listing, tier string) *Latency 
 	}
 	out := &Latency{
 		Kind: kindOf(l), Pairs: l.Pairs, MedianANs: int64(l.MedianA), MedianBNs: int64(l.MedianB),
-		P5Ns: int64(l.P5), MedianNs: int64(l.Median), P95Ns: int64(l.P95),
+		P5Ns: int64(l.P5), P25Ns: int64(l.P25), MedianNs: int64(l.Median), P75Ns: int64(l.P75), P95Ns: int64(l.P95),
+		LimitNs: int64(l.Limit), TailShare: digits(l.Tail), VariesWith: string(l.With),
 		Ratio: digits(l.Ratio), NearShare: digits(l.Near), Worst: []Difference{},
 	}
 	out.OnlyA, out.OnlyB = between(v.A.Name, v.B.Name, tier)

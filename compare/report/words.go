@@ -90,4 +90,7 @@ func (w *words) known(key, otherwise string) string {
 // step says what happens, or what a moment is, on the way of a statement.
 func (w *words) step(english string) string { return w.known("step."+english, english) }
 
+// trait says what a difference goes with.
+func (w *words) trait(english string) string { return w.known("trait."+english, english) }
+
 func (w *words) has(key string) bool { return w.texts[key] != "" }

@@ -42,9 +42,10 @@ func TestLatencyOfProbesAndOfPerformanceSchema(t *testing.T) {
 				if l == nil {
 					t.Fatalf("no durations are compared: %s", o.stderr)
 				}
-				t.Logf("%s: %s; probes %v, Performance Schema %v at the median, difference %v (5 %%: %v, 95 %%: %v), ratio %.4f; only probes %q, only the other %q",
-					detail, l.Kind, time.Duration(l.MedianANs), time.Duration(l.MedianBNs), time.Duration(l.MedianNs), time.Duration(l.P5Ns),
-					time.Duration(l.P95Ns), l.Ratio, l.OnlyA, l.OnlyB)
+				t.Logf("%s: %s %s; probes %v, Performance Schema %v at the median, difference %v (5 %%: %v, 25 %%: %v, 75 %%: %v, 95 %%: %v), "+
+					"%.1f %% beyond %v, ratio %.4f; only probes %q, only the other %q", detail, l.Kind, l.VariesWith, time.Duration(l.MedianANs),
+					time.Duration(l.MedianBNs), time.Duration(l.MedianNs), time.Duration(l.P5Ns), time.Duration(l.P25Ns), time.Duration(l.P75Ns),
+					time.Duration(l.P95Ns), 100*l.TailShare, time.Duration(l.LimitNs), l.Ratio, l.OnlyA, l.OnlyB)
 				return l
 			}
 			if c.sites {
