@@ -19,6 +19,9 @@ type piece struct {
 
 func (p *piece) end() uint32 { return p.seq + uint32(len(p.data)+p.missing) }
 
+// size is about what it takes to keep it, which is more than its data: of packets that were cut off there may be none.
+func (p *piece) size() int { return 128 + len(p.data) }
+
 // after is how far a is behind b in a stream, whose numbers wrap around.
 func after(a, b uint32) int32 { return int32(a - b) }
 
@@ -46,7 +49,7 @@ func (f *flow) begin(next uint32) {
 func (f *flow) count() {
 	f.bytes = 0
 	for i := range f.pending {
-		f.bytes += len(f.pending[i].data)
+		f.bytes += f.pending[i].size()
 	}
 }
 
@@ -58,7 +61,7 @@ func (f *flow) add(p piece) (waits bool) {
 	p.data = slices.Clone(p.data)
 	i, _ := slices.BinarySearchFunc(f.pending, p.seq, func(q piece, seq uint32) int { return int(after(q.seq, seq)) })
 	f.pending = slices.Insert(f.pending, i, p)
-	f.bytes += len(p.data)
+	f.bytes += p.size()
 	return true
 }
 
@@ -79,7 +82,7 @@ func (f *flow) ready() (piece, bool) {
 	for len(f.pending) > 0 && after(f.pending[0].seq, f.next) <= 0 {
 		p := f.pending[0]
 		f.pending = f.pending[1:]
-		f.bytes -= len(p.data)
+		f.bytes -= p.size()
 		if p, ok := f.take(p); ok {
 			return p, true
 		}
