@@ -35,10 +35,17 @@ var shapes = []string{
 	"SELECT COUNT(*) FROM tickets WHERE priority >= %d AND NOT EXISTS (SELECT * FROM answers WHERE answers.ticket = tickets.id AND answers.at > %d)",
 }
 
-// total is what the generator wrote of one shape.
+// total sums up statements.
 type total struct {
-	count int
-	took  time.Duration
+	count          int
+	took, locked   time.Duration
+	sent, examined uint64 // rows
+}
+
+func (t *total) add(of *total) {
+	t.count += of.count
+	t.took, t.locked = t.took+of.took, t.locked+of.locked
+	t.sent, t.examined = t.sent+of.sent, t.examined+of.examined
 }
 
 // generate writes a slow log of about so many bytes, half in the form of MySQL 8 with log_slow_extra
@@ -50,13 +57,16 @@ func generate(w io.Writer, size int, seed uint64) (totals map[string]*total, wri
 	at := time.Date(2026, 11, 26, 2, 0, 0, 0, time.UTC)
 	for written < size {
 		shape := shapes[min(rng.IntN(len(shapes)), rng.IntN(len(shapes)+8))]
-		took := time.Duration(50+rng.ExpFloat64()*2000) * time.Microsecond
+		one := total{
+			1, time.Duration(50+rng.ExpFloat64()*2000) * time.Microsecond, time.Duration(rng.IntN(100)) * time.Microsecond,
+			uint64(rng.IntN(100)), uint64(rng.IntN(1000)),
+		}
 		at = at.Add(time.Duration(rng.IntN(300)) * time.Microsecond)
 		write := writeMySQL
 		if written > size/2 {
 			write = writeMariaDB
 		}
-		n, err := write(out, at, took, rng, fill(rng, shape))
+		n, err := write(out, at, &one, 8+rng.IntN(64), fill(rng, shape))
 		if err != nil {
 			return nil, 0, err
 		}
@@ -64,8 +74,7 @@ func generate(w io.Writer, size int, seed uint64) (totals map[string]*total, wri
 		if totals[shape] == nil {
 			totals[shape] = &total{}
 		}
-		totals[shape].count++
-		totals[shape].took += took
+		totals[shape].add(&one)
 	}
 	return totals, written, out.Flush()
 }
@@ -89,22 +98,21 @@ func fill(rng *rand.Rand, shape string) string {
 	}
 }
 
-func writeMySQL(w io.Writer, at time.Time, took time.Duration, rng *rand.Rand, text string) (int, error) {
+func writeMySQL(w io.Writer, at time.Time, of *total, id int, text string) (int, error) {
 	const stamp = "2006-01-02T15:04:05.000000Z"
-	id := 8 + rng.IntN(64)
 	return fmt.Fprintf(w, "# Time: %s\n# User@Host: app[app] @ localhost [127.0.0.1]  Id: %5d\n"+
-		"# Query_time: %.6f  Lock_time: 0.000002 Rows_sent: %d  Rows_examined: %d Thread_id: %d Errno: 0 Killed: 0 "+
+		"# Query_time: %.6f  Lock_time: %.6f Rows_sent: %d  Rows_examined: %d Thread_id: %d Errno: 0 Killed: 0 "+
 		"Bytes_received: 0 Bytes_sent: 92 Read_first: 0 Read_last: 0 Read_key: 1 Read_next: 0 Read_prev: 0 Read_rnd: 0 "+
 		"Read_rnd_next: 0 Sort_merge_passes: 0 Sort_range_count: 0 Sort_rows: 0 Sort_scan_count: 0 "+
 		"Created_tmp_disk_tables: 0 Created_tmp_tables: 0 Start: %s End: %s\nSET timestamp=%d;\n%s;\n",
-		at.Format(stamp), id, took.Seconds(), rng.IntN(100), rng.IntN(1000), id, at.Add(-took).Format(stamp), at.Format(stamp),
-		at.Add(-took).Unix(), text)
+		at.Format(stamp), id, of.took.Seconds(), of.locked.Seconds(), of.sent, of.examined, id, at.Add(-of.took).Format(stamp),
+		at.Format(stamp), at.Add(-of.took).Unix(), text)
 }
 
-func writeMariaDB(w io.Writer, at time.Time, took time.Duration, rng *rand.Rand, text string) (int, error) {
+func writeMariaDB(w io.Writer, at time.Time, of *total, id int, text string) (int, error) {
 	return fmt.Fprintf(w, "# User@Host: app[app] @ localhost [127.0.0.1]\n# Thread_id: %d  Schema: shop  QC_hit: No\n"+
-		"# Query_time: %.6f  Lock_time: 0.000099  Rows_sent: %d  Rows_examined: %d\n# Rows_affected: 0  Bytes_sent: 85\n"+
+		"# Query_time: %.6f  Lock_time: %.6f  Rows_sent: %d  Rows_examined: %d\n# Rows_affected: 0  Bytes_sent: 85\n"+
 		"# Full_scan: Yes  Full_join: No  Tmp_table: No  Tmp_table_on_disk: No\n"+
 		"# Filesort: No  Filesort_on_disk: No  Merge_passes: 0  Priority_queue: No\nSET timestamp=%d;\n%s;\n",
-		8+rng.IntN(64), took.Seconds(), rng.IntN(100), rng.IntN(1000), at.Add(-took).Unix(), text)
+		id, of.took.Seconds(), of.locked.Seconds(), of.sent, of.examined, at.Add(-of.took).Unix(), text)
 }
