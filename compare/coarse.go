@@ -2,8 +2,6 @@
 
 package compare
 
-import "slices"
-
 // Stamps of whole seconds do not tell statements of one text apart that a connection executes within one. Their order
 // does, where others are in between, and their durations do, if both accounts tell them.
 
@@ -41,11 +39,15 @@ func doubt(l *Listing, alone []int, pairs []Pair, side func(Pair) int, width int
 	for i, p := range pairs {
 		pairOf[side(p)] = i
 	}
-	lists := l.sorted()
+	lists, places := l.sorted(), make(map[int]int, len(l.Statements))
+	for _, list := range lists {
+		for at, i := range list {
+			places[i] = at
+		}
+	}
 	for _, i := range alone {
 		s := &l.Statements[i]
-		list := lists[s.Connection]
-		at := slices.Index(list, i)
+		list, at := lists[s.Connection], places[i]
 		for _, step := range []int{-1, 1} {
 			for k := at + step; k >= 0 && k < len(list); k += step {
 				other := &l.Statements[list[k]]

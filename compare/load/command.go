@@ -56,7 +56,9 @@ func (c *command) Run(ctx context.Context, d time.Duration) (Stats, error) {
 	if err != nil {
 		return s, fmt.Errorf("load %s: %w", c.spec, err)
 	}
-	s.Statements = after - before - 1 // this question
+	if after > before { // else the command has set the count to 0
+		s.Statements = after - before - 1 // this question
+	}
 	return s, nil
 }
 
