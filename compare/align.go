@@ -278,13 +278,23 @@ func (l *lane) overlap(sa, sb *Statement) bool {
 	return 2*l.shared(sa, sb) > int64(min(sa.Duration, sb.Duration))
 }
 
-// shared is how long both accounts say that their statement ran.
+// shared is how long both accounts say that their statement ran. Where clocks seem to be apart by little, they may
+// as well agree: most statements are then stamped that much later by the one account, and some are not.
 func (l *lane) shared(sa, sb *Statement) int64 {
 	if !sa.Has.Has(FieldDuration) || !sb.Has.Has(FieldDuration) {
 		return 0
 	}
-	start := max(sa.Start, sb.Start-l.offset)
-	end := min(sa.Start+int64(sa.Duration), sb.Start-l.offset+int64(sb.Duration))
+	shared := sharedAt(sa, sb, l.offset)
+	if max(l.offset, -l.offset) <= int64(slack) {
+		shared = max(shared, sharedAt(sa, sb, 0))
+	}
+	return shared
+}
+
+// sharedAt is the same with b's clock ahead by an offset.
+func sharedAt(sa, sb *Statement, offset int64) int64 {
+	start := max(sa.Start, sb.Start-offset)
+	end := min(sa.Start+int64(sa.Duration), sb.Start-offset+int64(sb.Duration))
 	return max(0, end-start)
 }
 

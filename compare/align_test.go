@@ -295,3 +295,22 @@ func TestWhatHasNoTextIsKnownByWhatCameOfIt(t *testing.T) {
 		t.Error("one failed, one did not")
 	}
 }
+
+// A server on a busy machine begins with most statements later than their client, and with
+// some at once: those are short beside the delay.
+func TestTheUsualDelayIsNoOffsetOfClocks(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 7))
+	truth := load{connections: 3, each: 300, texts: 5, duration: 400 * time.Microsecond, gap: 100 * time.Microsecond}.truth(r)
+	late := account(r, truth, 0, nil)
+	for i := range late.Statements {
+		s := &late.Statements[i]
+		whole := int64(s.Duration)
+		delay := min(whole/2, int64(150*time.Microsecond)+r.Int64N(int64(20*time.Microsecond)))
+		if i%50 == 7 {
+			delay = whole / 10
+		}
+		s.Start += delay
+		s.Duration = min(s.Duration-time.Duration(delay), 50*time.Microsecond)
+	}
+	mustTell(t, &Listing{Statements: truth}, late)
+}
