@@ -172,7 +172,7 @@ func (l *lane) reach(i, from int) (low, high int) {
 }
 
 // align pairs what agrees, and then what lies between the same pairs on both sides, if
-// times do not tell that it is not the same.
+// times do not tell that it is not the same. Pairs that were shifted are moved back.
 func (l *lane) align() []Pair {
 	core := l.parts()
 	all := make([]Pair, 0, len(core))
@@ -191,7 +191,7 @@ func (l *lane) align() []Pair {
 		}
 		i, j = m+1, n+1
 	}
-	return all
+	return l.unshift(all)
 }
 
 // fill pairs x[i:m] and y[j:n], in order, where only the stamps speak against it.
