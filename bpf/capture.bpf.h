@@ -342,9 +342,7 @@ static __always_inline bool enter_hit(struct hit *hit, struct thread *thread, st
 
 /*
  * Carries out a site's captures from one number to another, in the first and the
- * second byte of which, and its text if WITH_TEXT is set. There are as many kinds
- * of record buffers as levels, and what may be done to each of them is verified
- * here, once.
+ * second byte of which, and its text if WITH_TEXT is set.
  */
 __noinline int capture_site(struct thread *thread, struct frame *frame, __u32 site, __u32 level,
 			    __u32 which)

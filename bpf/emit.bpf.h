@@ -151,6 +151,15 @@ __noinline int restart_event(struct event *event, const struct frame *frame)
 	return 0;
 }
 
+/* Makes the record of an operation that has no buffer. */
+static __always_inline void bare_event(struct thread *thread, const struct frame *frame, __u64 end_ns,
+				       __u16 flags)
+{
+	begin_event(&thread->bare, frame);
+	thread->bare.tgid = thread->tgid;
+	fill(&thread->bare, frame, end_ns, flags);
+}
+
 /* Whether a span tells of it, or only the metrics. */
 static __always_inline bool is_told(const struct op_config *config, const struct frame *frame)
 {
@@ -178,9 +187,7 @@ static __always_inline void emit(struct hit *hit, __u64 end_ns, __u16 flags)
 	struct event *event = hit->event;
 
 	if (!event) {
-		begin_event(&thread->bare, hit->frame);
-		thread->bare.tgid = thread->tgid;
-		fill(&thread->bare, hit->frame, end_ns, flags | EVENT_NO_TEXT);
+		bare_event(thread, hit->frame, end_ns, flags | EVENT_NO_TEXT);
 		thread->bare.times = thread->clock.spent;
 		thread->bare.apart_seq = apart_of(thread);
 		submit(&thread->bare, 0);

@@ -23,6 +23,7 @@
 #include "ledger.bpf.h"
 #include "tables.bpf.h"
 #include "ring.bpf.h"
+#include "teller.bpf.h"
 #include "args.bpf.h"
 #include "clock.bpf.h"
 #include "thread.bpf.h"
@@ -326,6 +327,18 @@ SEC("iter/task") int count_pending(struct bpf_iter__task *ctx)
 	if (ctx->task)
 		count_open_pending(ctx->task);
 	return 0;
+}
+
+/* What threads have open now, which go on meanwhile. */
+SEC("iter/task") int read_pending(struct bpf_iter__task *ctx)
+{
+	return read_slots(ctx, false);
+}
+
+/* What threads have open when the session ends: of no other one is told afterwards. */
+SEC("iter/task") int take_pending(struct bpf_iter__task *ctx)
+{
+	return read_slots(ctx, true);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

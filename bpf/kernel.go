@@ -3,9 +3,11 @@
 package bpf
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
+	"sync"
 	"unsafe"
 
 	"github.com/cilium/ebpf"
@@ -36,7 +38,10 @@ type Kernel struct {
 	spec    *ebpf.CollectionSpec
 	types   *btf.Cache
 	shared  map[string]*ebpf.Map
-	Objects KernelObjects // without the programs at probes
+	Objects KernelObjects // without the programs at probes and the iterators
+
+	mu        sync.Mutex               // guards iterators
+	iterators map[string]*ebpf.Program // nil: closed
 }
 
 // NewKernel creates the maps that the programs do not share with the others,
@@ -46,7 +51,7 @@ func NewKernel(s KernelSettings, types *btf.Cache, others *ProgramsMaps) (*Kerne
 	if err != nil {
 		return nil, err
 	}
-	k := &Kernel{spec: spec, types: types, shared: map[string]*ebpf.Map{
+	k := &Kernel{spec: spec, types: types, iterators: make(map[string]*ebpf.Program), shared: map[string]*ebpf.Map{
 		KernelMapCounters: others.Counters, KernelMapEmptyHistogram: others.EmptyHistogram, KernelMapEvents: others.Events,
 		KernelMapHistograms: others.Histograms, KernelMapOps: others.Ops, KernelMapSites: others.Sites,
 		KernelMapTargets: others.Targets, KernelMapThreads: others.Threads,
@@ -63,10 +68,7 @@ func NewKernel(s KernelSettings, types *btf.Cache, others *ProgramsMaps) (*Kerne
 	spec.Maps[KernelMapBuffers].Contents = nil
 	spec.Maps[KernelMapPoints].MaxEntries = others.Sites.MaxEntries()
 	watching := *spec
-	watching.Programs = maps.Clone(spec.Programs)
-	for _, action := range []Action{ActionStart, ActionDone, ActionPoint} {
-		delete(watching.Programs, string(action))
-	}
+	watching.Programs = map[string]*ebpf.ProgramSpec{KernelProgPendingExit: spec.Programs[KernelProgPendingExit]}
 	kernel, err := types.Kernel()
 	if err != nil {
 		return nil, fmt.Errorf("read the kernel's types: %w", err)
@@ -79,22 +81,21 @@ func NewKernel(s KernelSettings, types *btf.Cache, others *ProgramsMaps) (*Kerne
 	}
 	defer all.Close()
 	var own struct {
-		Threads      *ebpf.Map     `ebpf:"pending_of_thread"`
-		Pending      *ebpf.Map     `ebpf:"pending"`
-		NoEvent      *ebpf.Map     `ebpf:"no_event"`
-		Open         *ebpf.Map     `ebpf:"open_pending_operations"`
-		Points       *ebpf.Map     `ebpf:"points"`
-		NoneAsked    *ebpf.Map     `ebpf:"none_asked"`
-		Calls        *ebpf.Map     `ebpf:"calls"`
-		PendingExit  *ebpf.Program `ebpf:"pending_exit"`
-		CountPending *ebpf.Program `ebpf:"count_pending"`
+		Threads     *ebpf.Map     `ebpf:"pending_of_thread"`
+		Pending     *ebpf.Map     `ebpf:"pending"`
+		NoEvent     *ebpf.Map     `ebpf:"no_event"`
+		Open        *ebpf.Map     `ebpf:"open_pending_operations"`
+		Points      *ebpf.Map     `ebpf:"points"`
+		NoneAsked   *ebpf.Map     `ebpf:"none_asked"`
+		Calls       *ebpf.Map     `ebpf:"calls"`
+		PendingExit *ebpf.Program `ebpf:"pending_exit"`
 	}
 	if err := all.Assign(&own); err != nil {
 		return nil, fmt.Errorf("assign programs and maps: %w", err)
 	}
 	k.Objects.PendingOfThread, k.Objects.Pending, k.Objects.NoEvent = own.Threads, own.Pending, own.NoEvent
 	k.Objects.OpenPendingOperations, k.Objects.Points, k.Objects.NoneAsked = own.Open, own.Points, own.NoneAsked
-	k.Objects.PendingExit, k.Objects.CountPending, k.Objects.Calls = own.PendingExit, own.CountPending, own.Calls
+	k.Objects.PendingExit, k.Objects.Calls = own.PendingExit, own.Calls
 	return k, nil
 }
 
@@ -152,16 +153,55 @@ func (k *Kernel) Program(action Action, hook Hook) (*ebpf.Program, error) {
 			return nil, fmt.Errorf("set site: %w", err)
 		}
 	}
+	return k.load(&spec, string(action))
+}
+
+// KernelIterators are the programs that read what is open: nobody asks for that at first.
+var KernelIterators = []string{KernelProgCountPending, KernelProgReadPending, KernelProgTakePending}
+
+// Iterator returns one of the iterators, loaded for whoever asks for it first. It stays
+// the property of k.
+func (k *Kernel) Iterator(name string) (*ebpf.Program, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.iterators == nil {
+		return nil, ErrClosed
+	}
+	if p := k.iterators[name]; p != nil {
+		return p, nil
+	}
+	spec := *k.spec
+	spec.Programs = map[string]*ebpf.ProgramSpec{name: k.spec.Programs[name]}
+	p, err := k.load(&spec, name)
+	if err != nil {
+		return nil, err
+	}
+	k.iterators[name] = p
+	return p, nil
+}
+
+// load loads a program of a collection whose maps exist.
+func (k *Kernel) load(spec *ebpf.CollectionSpec, name string) (*ebpf.Program, error) {
 	with := map[string]*ebpf.Map{
 		KernelMapPendingOfThread: k.Objects.PendingOfThread, KernelMapPending: k.Objects.Pending,
 		KernelMapNoEvent: k.Objects.NoEvent, KernelMapOpenPendingOperations: k.Objects.OpenPendingOperations,
 		KernelMapPoints: k.Objects.Points, KernelMapNoneAsked: k.Objects.NoneAsked, KernelMapCalls: k.Objects.Calls,
 	}
-	for name, m := range k.shared {
-		with[name] = m
-	}
-	return loadProgram(&spec, string(action), k.types, with)
+	maps.Copy(with, k.shared)
+	return loadProgram(spec, name, k.types, with)
 }
 
-// Close frees the maps that are not shared. Programs in use keep them.
-func (k *Kernel) Close() error { return k.Objects.Close() }
+// RecordSize is how many bytes an operation takes that is open, with the room for its strings.
+func (k *Kernel) RecordSize() int { return int(k.Objects.Pending.ValueSize()) }
+
+// Close frees the iterators, and the maps that are not shared. Programs in use keep them.
+func (k *Kernel) Close() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	errs := []error{k.Objects.Close()}
+	for _, p := range k.iterators {
+		errs = append(errs, p.Close())
+	}
+	k.iterators = nil
+	return errors.Join(errs...)
+}

@@ -42,6 +42,8 @@ const (
 	KernelProgKernelPoint          = "kernel_point"
 	KernelProgKernelStart          = "kernel_start"
 	KernelProgPendingExit          = "pending_exit"
+	KernelProgReadPending          = "read_pending"
+	KernelProgTakePending          = "take_pending"
 	KernelVarAttribution           = "attribution"
 	KernelVarDataSize              = "data_size"
 	KernelVarOnlySite              = "only_site"
@@ -97,6 +99,8 @@ type KernelProgramSpecs struct {
 	KernelPoint  *ebpf.ProgramSpec `ebpf:"kernel_point"`
 	KernelStart  *ebpf.ProgramSpec `ebpf:"kernel_start"`
 	PendingExit  *ebpf.ProgramSpec `ebpf:"pending_exit"`
+	ReadPending  *ebpf.ProgramSpec `ebpf:"read_pending"`
+	TakePending  *ebpf.ProgramSpec `ebpf:"take_pending"`
 }
 
 // KernelMapSpecs contains maps before they are loaded into the kernel.
@@ -228,6 +232,8 @@ type KernelPrograms struct {
 	KernelPoint  *ebpf.Program `ebpf:"kernel_point"`
 	KernelStart  *ebpf.Program `ebpf:"kernel_start"`
 	PendingExit  *ebpf.Program `ebpf:"pending_exit"`
+	ReadPending  *ebpf.Program `ebpf:"read_pending"`
+	TakePending  *ebpf.Program `ebpf:"take_pending"`
 }
 
 func (p *KernelPrograms) Close() error {
@@ -237,6 +243,8 @@ func (p *KernelPrograms) Close() error {
 		p.KernelPoint,
 		p.KernelStart,
 		p.PendingExit,
+		p.ReadPending,
+		p.TakePending,
 	)
 }
 

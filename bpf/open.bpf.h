@@ -26,10 +26,10 @@ __u32 taking = 0;
 
 struct open_walk {
 	struct thread *thread;
-	struct task_struct *task; /* of the iterator */
+	struct task_struct *task;
 	struct seq_file *seq;
 	__u64 now_ns;
-	__u32 depth, room, failed;
+	__u32 depth, room;
 };
 
 /* Enters an inner operation that is open behind those that have ended. */
@@ -140,13 +140,24 @@ static __always_inline void tell_unfinished(struct thread *thread, struct task_s
 		append_details_now(thread, event, bpf_task_storage_get(&details, task, 0, 0));
 }
 
-/* The number of the frame that a walk over the open ones, inner ones first, is at. */
-static __always_inline __u32 frame_of_walk(const struct open_walk *w, __u32 i)
+/* The frame that a walk over the open ones, inner ones first, is at, if a record tells of it. */
+static __always_inline struct frame *frame_of_walk(const struct open_walk *w, __u32 i, __u32 *number)
 {
 	__u32 n = w->depth - 1 - i;
+	struct frame *frame;
 
+	*number = n;
 	opaque(n);
-	return n;
+	if (n >= MAX_DEPTH)
+		return 0;
+	frame = &w->thread->frames[n];
+	return has_record(frame) ? frame : 0;
+}
+
+/* The record in its buffer, or NULL. */
+static __always_inline struct event *event_of_walk(const struct open_walk *w, const struct frame *frame)
+{
+	return event_of(frame->seq, record_buffer(w->task, frame->level, 0));
 }
 
 /* What only its end would have told to be one has begun all the same, if its thread ends in it. */
@@ -173,28 +184,23 @@ static __always_inline long send_known(struct event *event, __u64 size)
 /* Sends what is known of an operation whose thread ends. */
 static long send_unfinished(__u32 i, struct open_walk *w)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
 	struct thread *thread = w->thread;
-	__u32 n = frame_of_walk(w, i);
 	struct event *event;
 	struct frame *frame;
+	__u32 n;
 
-	if (n >= MAX_DEPTH)
-		return 1;
-	frame = &thread->frames[n];
-	if (!has_record(frame))
+	frame = frame_of_walk(w, i, &n);
+	if (!frame)
 		return 0;
-	event = event_of(frame->seq, record_buffer(task, frame->level, 0));
+	event = event_of_walk(w, frame);
 	if (!event) {
-		begin_event(&thread->bare, frame);
-		thread->bare.tgid = thread->tgid;
-		fill(&thread->bare, frame, w->now_ns, EVENT_UNFINISHED | EVENT_FAILED | EVENT_NO_TEXT);
+		bare_event(thread, frame, w->now_ns, EVENT_UNFINISHED | EVENT_FAILED | EVENT_NO_TEXT);
 		if (!send(&thread->bare, sizeof(thread->bare)))
 			count(frame->op, COUNT_UNFINISHED);
 		return 0;
 	}
 	event = checked(event);
-	tell_unfinished(thread, task, frame, n, event, w->now_ns, EVENT_FAILED);
+	tell_unfinished(thread, w->task, frame, n, event, w->now_ns, EVENT_FAILED);
 	if (!send_known(event, event->used))
 		count(frame->op, COUNT_UNFINISHED);
 	return 0;
@@ -220,34 +226,38 @@ static __always_inline void abandon_apart(struct thread *thread, bool tell, __u6
 			count(thread->apart.op, COUNT_UNFINISHED);
 	}
 	count(thread->apart.op, COUNT_ABANDONED);
-	thread->apart.start_ns = 0;
 }
 
 /* Forgets all open operations: the thread, or the program that it ran, has ended. */
 __noinline int abandon(struct thread *thread)
 {
-	struct open_walk w = {.thread = thread};
+	struct open_walk w = {.thread = thread, .task = bpf_get_current_task_btf()};
+	enum teller before = TELLER_NOBODY;
 
-	bool tell;
-
-	if (!thread)
+	if (!thread || thread->teller == TELLER_GONE)
 		return 0;
 	w.now_ns = bpf_ktime_get_ns();
 	w.depth = thread->depth;
-	tell = (w.depth || thread->apart.start_ns) && !__sync_lock_test_and_set(&thread->taken, 1);
-	if (tell && w.depth)
+	if (w.depth || thread->apart.start_ns)
+		before = claim(&thread->teller, TELLER_THREAD);
+	if (w.depth && !before)
 		bpf_loop(MAX_DEPTH, send_unfinished, &w, 0);
-	abandon_apart(thread, tell, w.now_ns);
+	abandon_apart(thread, !before, w.now_ns);
 	for (int i = 0; i < MAX_DEPTH; i++) {
 		if (i >= thread->depth)
 			break;
 		count_abandoned(&thread->frames[i]);
 	}
-	for (int i = 0; i < MAX_LEVELS; i++) {
+	for (int i = 0; i < MAX_LEVELS; i++)
 		if (thread->running[i].active)
 			count(thread->running[i].op, COUNT_ABANDONED);
-		thread->running[i].active = 0;
+	if (before) {
+		thread->teller = TELLER_GONE;
+		return 0;
 	}
+	for (int i = 0; i < MAX_LEVELS; i++)
+		thread->running[i].active = 0;
+	thread->apart.start_ns = 0;
 	thread->depth = 0;
 	thread->over = 0;
 	thread->level = 0;
@@ -258,7 +268,7 @@ __noinline int abandon(struct thread *thread)
 	thread->refused = 0;
 	thread->refused_inner = 0;
 	thread->clock.told = 0;
-	thread->taken = 0;
+	thread->teller = TELLER_NOBODY;
 	return 0;
 }
 
@@ -280,6 +290,8 @@ static __always_inline void count_one(__u32 op)
 
 static __always_inline void count_of_thread(const struct thread *thread)
 {
+	if (thread->teller == TELLER_GONE)
+		return;
 	for (int i = 0; i < MAX_LEVELS; i++)
 		if (thread->running[i].active)
 			count_one(thread->running[i].op);
@@ -300,7 +312,7 @@ static __always_inline void count_of_thread(const struct thread *thread)
 static __always_inline void copy_record(struct event *to, const struct open_walk *w,
 					const struct frame *frame)
 {
-	struct event *from = event_of(frame->seq, record_buffer(w->task, frame->level, 0));
+	struct event *from = event_of_walk(w, frame);
 
 	if (from && from->used <= w->room && !bpf_probe_read_kernel(to, sizeof(*to) + DATA_SIZE, checked(from)) &&
 	    to->seq == frame->seq)
@@ -328,15 +340,13 @@ static __always_inline __u8 now_of(const struct clock *clock)
 static long write_unfinished(__u32 i, struct open_walk *w)
 {
 	struct thread *thread = w->thread;
-	__u32 n = frame_of_walk(w, i), zero = 0;
+	__u32 n, zero = 0;
 	__u64 used;
 	struct event *event;
 	struct frame *frame;
 
-	if (n >= MAX_DEPTH)
-		return 1;
-	frame = &thread->frames[n];
-	if (!has_record(frame))
+	frame = frame_of_walk(w, i, &n);
+	if (!frame)
 		return 0;
 	event = bpf_map_lookup_elem(&unfinished, &zero);
 	if (!event)
@@ -352,8 +362,7 @@ static long write_unfinished(__u32 i, struct open_walk *w)
 	opaque(used);
 	if (used > DATA_SIZE)
 		return 0;
-	if (bpf_seq_write(w->seq, event, sizeof(*event) + used))
-		w->failed = 1;
+	bpf_seq_write(w->seq, event, sizeof(*event) + used);
 	return 0;
 }
 
@@ -372,8 +381,7 @@ static __always_inline void write_apart(struct open_walk *w)
 		return;
 	event->tid = w->task->pid;
 	event->now = thread->depth ? now_of(&thread->clock) : 0;
-	if (bpf_seq_write(w->seq, event, sizeof(*event)))
-		w->failed = 1;
+	bpf_seq_write(w->seq, event, sizeof(*event));
 }
 
 SEC("iter/task") int count_open(struct bpf_iter__task *ctx)
@@ -389,7 +397,10 @@ SEC("iter/task") int count_open(struct bpf_iter__task *ctx)
 	return 0;
 }
 
-/* Writes a record, as in the ring buffer, of every open operation that has its own. */
+/*
+ * Writes a record, as in the ring buffer, of every open operation that has its own. What
+ * found no room is read again (bpf_seq_read), and its reader tells it still.
+ */
 SEC("iter/task") int read_open(struct bpf_iter__task *ctx)
 {
 	struct open_walk w = {.seq = ctx->meta->seq, .task = ctx->task, .room = DATA_ROOM};
@@ -401,13 +412,10 @@ SEC("iter/task") int read_open(struct bpf_iter__task *ctx)
 		return 0;
 	w.depth = w.thread->depth;
 	w.now_ns = bpf_ktime_get_ns();
-	if (taking && __sync_lock_test_and_set(&w.thread->taken, 1))
+	if (taking && claim(&w.thread->teller, TELLER_READER) == TELLER_THREAD)
 		return 0;
 	bpf_loop(MAX_DEPTH, write_unfinished, &w, 0);
 	write_apart(&w);
-	/* What found no room is read again (bpf_seq_read). */
-	if (w.failed)
-		w.thread->taken = 0;
 	return 0;
 }
 

@@ -10,7 +10,6 @@
 #ifndef SPANBRIDGE_PENDING_BPF_H
 #define SPANBRIDGE_PENDING_BPF_H
 
-#define MAX_SLOTS   64
 #define THREAD_NAME 16 /* TASK_COMM_LEN */
 
 /* How many operations a thread keeps; user space sets the value sizes of the maps too. */
@@ -178,49 +177,125 @@ static __always_inline void close_pending(struct hit *hit)
 		bpf_map_delete_elem(&pending, &hit->key);
 }
 
-static __always_inline bool ends_at_exit(__u32 op)
+/* In a field for which these records have no other use. */
+static __always_inline __u32 *teller_of(struct event *event)
 {
-	const struct op_config *config = bpf_map_lookup_elem(&ops, &op);
+	return &event->apart_seq;
+}
 
-	return config && config->to_exit;
+/* A walk over the operations that a thread keeps. */
+struct slot_walk {
+	struct event *first;
+	struct seq_file *seq; /* of a reader */
+	__u64 now_ns;
+	__u32 written; /* bytes */
+	bool take; /* and what is read is told by nobody else */
+};
+
+/* Sends what is known of an operation whose thread ends. */
+static __always_inline void tell_abandoned(struct event *event, __u64 now_ns)
+{
+	__u64 size = event->used;
+
+	event->flags |= EVENT_UNFINISHED | EVENT_FAILED;
+	event->end_ns = now_ns;
+	opaque(size);
+	if (size <= data_size && !send(event, sizeof(*event) + size))
+		count(event->op, COUNT_UNFINISHED);
+}
+
+/* A callback: as the body of a loop it would be verified once for each slot. */
+static long abandon_slot(__u32 i, struct slot_walk *w)
+{
+	struct event *event = in_slot(w->first, i);
+	const struct op_config *config;
+	__u32 op;
+
+	if (!event || !event->start_ns)
+		return 0;
+	op = event->op;
+	config = bpf_map_lookup_elem(&ops, &op);
+	if (!config || config->to_exit)
+		return 0;
+	count(op, COUNT_ABANDONED);
+	if (claim(teller_of(event), TELLER_THREAD) != TELLER_NOBODY) {
+		*(volatile __u32 *)teller_of(event) = TELLER_GONE;
+		return 0;
+	}
+	/* What is inside of a statement is told with that. */
+	if (!config->is_inline)
+		tell_abandoned(event, w->now_ns);
+	event->start_ns = 0;
+	return 0;
 }
 
 static __always_inline void abandon_pending(struct task_struct *task)
 {
-	struct event *first = bpf_task_storage_get(&pending_of_thread, task, 0, 0), *event;
+	struct slot_walk w = {.first = bpf_task_storage_get(&pending_of_thread, task, 0, 0)};
 
-	if (!first)
+	if (!w.first)
 		return;
-	for (__u32 i = 0; i < MAX_SLOTS; i++) {
-		if (i >= slots)
-			break;
-		event = in_slot(first, i);
-		if (!event || !event->start_ns || ends_at_exit(event->op))
-			continue;
-		event->start_ns = 0;
-		count(event->op, COUNT_ABANDONED);
-	}
+	w.now_ns = bpf_ktime_get_ns();
+	bpf_loop(slots, abandon_slot, &w, 0);
+}
+
+/* A callback. */
+static long count_slot(__u32 i, struct slot_walk *w)
+{
+	struct event *event = in_slot(w->first, i);
+	__u32 op;
+	__u64 *n;
+
+	if (!event || !event->start_ns || *teller_of(event) == TELLER_GONE)
+		return 0;
+	op = event->op;
+	n = bpf_map_lookup_elem(&open_pending_operations, &op);
+	if (n)
+		__sync_fetch_and_add(n, 1);
+	return 0;
 }
 
 static __always_inline void count_open_pending(struct task_struct *task)
 {
-	struct event *first = bpf_task_storage_get(&pending_of_thread, task, 0, 0), *event;
-	__u32 op;
-	__u64 *n;
+	struct slot_walk w = {.first = bpf_task_storage_get(&pending_of_thread, task, 0, 0)};
 
-	if (!first)
-		return;
-	for (__u32 i = 0; i < MAX_SLOTS; i++) {
-		if (i >= slots)
-			break;
-		event = in_slot(first, i);
-		if (!event || !event->start_ns)
-			continue;
-		op = event->op;
-		n = bpf_map_lookup_elem(&open_pending_operations, &op);
-		if (n)
-			__sync_fetch_and_add(n, 1);
-	}
+	if (w.first)
+		bpf_loop(slots, count_slot, &w, 0);
+}
+
+/* The kernel has room for eight pages of one thread (bpf_seq_read, kernel/bpf/bpf_iter.c). */
+#define SEQ_ROOM (32 << 10)
+
+/*
+ * A callback. Writes the record with all of the room for strings: of one size, as it may
+ * change meanwhile. What found no room is read again (bpf_seq_read), and its reader tells
+ * it still.
+ */
+static long read_slot(__u32 i, struct slot_walk *w)
+{
+	struct event *event = in_slot(w->first, i);
+
+	if (!event || !event->start_ns)
+		return 0;
+	w->written += sizeof(*event) + data_size;
+	if (w->written > SEQ_ROOM)
+		return 1;
+	if (w->take && claim(teller_of(event), TELLER_READER) == TELLER_THREAD)
+		return 0;
+	bpf_seq_write(w->seq, event, sizeof(*event) + data_size);
+	return 0;
+}
+
+static __always_inline int read_slots(struct bpf_iter__task *ctx, bool take)
+{
+	struct slot_walk w = {.seq = ctx->meta->seq, .take = take};
+
+	if (!ctx->task)
+		return 0;
+	w.first = bpf_task_storage_get(&pending_of_thread, ctx->task, 0, 0);
+	if (w.first)
+		bpf_loop(slots, read_slot, &w, 0);
+	return 0;
 }
 
 #endif

@@ -19,6 +19,7 @@
 #include "ledger.bpf.h"
 #include "tables.bpf.h"
 #include "ring.bpf.h"
+#include "teller.bpf.h"
 #include "args.bpf.h"
 #include "clock.bpf.h"
 #include "thread.bpf.h"

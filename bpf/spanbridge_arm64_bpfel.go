@@ -241,7 +241,7 @@ type ProgramsThread struct {
 	Over         uint32
 	_            [4]byte
 	OverOps      uint64
-	Taken        uint32
+	Teller       uint32
 	Level        uint8
 	Owner        uint8
 	Entries      uint8

@@ -27,7 +27,7 @@ struct thread {
 	__u32 open_seq; /* of the innermost open operation that sends a record, or 0 */
 	__u32 over;	/* starts that found the stack full and still wait for their end */
 	__u64 over_ops; /* of which operations, modulo 64 */
-	__u32 taken;	/* who reads or sends what is open: the first one */
+	__u32 teller;	/* enum teller: of all that is open */
 	__u8 level;	/* open operations that send a record */
 	__u8 owner;	/* frames up to and with the innermost of those */
 	__u8 entries;

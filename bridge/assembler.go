@@ -221,7 +221,7 @@ func (a *Assembler) describe(span *Span, r *Record, op *Operation, instance *Ins
 		a.describeError(span, op, t)
 	}
 	if r.Flags&FlagUnfinished != 0 {
-		a.describeUnfinished(span, r)
+		a.describeUnfinished(span, r, "the serving thread ended first")
 	}
 	a.attrs = append(a.attrs, instance.MetricAttrs...)
 	a.attrs = append(a.attrs, Int(keyThread, int64(r.TID)), String(keyTier, op.Tier))

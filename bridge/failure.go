@@ -49,14 +49,14 @@ func (a *Assembler) describeError(span *Span, op *Operation, t *told) {
 }
 
 // describeUnfinished says that an operation has not ended. It failed if it never
-// will: its thread ended first, as where a server is killed.
-func (a *Assembler) describeUnfinished(span *Span, r *Record) {
+// will, for that reason: its thread ended first, as where a server is killed.
+func (a *Assembler) describeUnfinished(span *Span, r *Record, reason string) {
 	a.attrs = append(a.attrs, Bool(keyOpen, true))
 	if class, known := r.now(); known {
 		a.attrs = append(a.attrs, String(keyTimeNow, class.String()))
 	}
 	if span.Status == StatusError && span.StatusText == "" {
-		span.StatusText = "the serving thread ended first"
+		span.StatusText = reason
 	}
 }
 

@@ -39,6 +39,14 @@ func (i *ids) traceOf(r *Record) (id TraceID) {
 	return id
 }
 
+// inKernel returns the ids of a record of an operation at probes in the kernel, which is in a
+// trace of its own. Whose it is may become known late: its number, which is of chance, and
+// its start do not change.
+func (i *ids) inKernel(r *Record) (SpanID, TraceID) {
+	name := Record{TGID: uint32(r.StartNs >> 32), TID: uint32(r.StartNs), Seq: r.Seq}
+	return i.ofRecord(name.TGID, name.TID, name.Seq), i.traceOf(&name)
+}
+
 func (i *ids) span() (id SpanID) {
 	binary.NativeEndian.PutUint64(id[:], i.random.Uint64()|1)
 	return id

@@ -5,6 +5,7 @@ package bridge
 import (
 	"bytes"
 	"net/netip"
+	"time"
 
 	"github.com/spanbridge/spanbridge/bridge/sqltext"
 )
@@ -23,13 +24,21 @@ const threadName = MaxStrings - 1
 // addKernel makes the span of an operation at probes in the kernel: it carries no
 // statement and no trace context, and nothing nests in it.
 func (a *Assembler) addKernel(r *Record, op *Operation) {
+	span, t := a.kernelSpan(r, op)
+	a.counts.Assembled++
+	a.spans = append(a.spans, span)
+	a.offer(r, op, &t, &span)
+}
+
+// kernelSpan makes the span, with more attributes behind its own.
+func (a *Assembler) kernelSpan(r *Record, op *Operation, more ...Attr) (Span, told) {
 	instance := op.Host
 	if instance == nil {
 		instance = a.dir.Instance(r.TGID)
 	}
 	t := a.listen(r, op, instance)
 	span := a.newSpan(r, op, instance)
-	span.SpanID, span.TraceID = a.ids.span(), a.ids.trace()
+	span.SpanID, span.TraceID = a.ids.inKernel(r)
 	if op.NamedBy != nil {
 		span.Name = orElse(a.told(r, []*Field{op.NamedBy}), op.Name)
 	}
@@ -45,6 +54,9 @@ func (a *Assembler) addKernel(r *Record, op *Operation) {
 		}
 		a.attrs = append(a.attrs, String(keyErrorType, kind))
 	}
+	if r.Flags&FlagUnfinished != 0 {
+		a.describeUnfinished(&span, r, "the thread ended first")
+	}
 	a.attrs = append(a.attrs, instance.MetricAttrs...)
 	if op.Host != nil && r.TGID != 0 {
 		a.attrs = append(a.attrs, Int(keyProcess, int64(r.TGID)))
@@ -56,10 +68,16 @@ func (a *Assembler) addKernel(r *Record, op *Operation) {
 		a.attrs = append(a.attrs, String(keyThreadName, name))
 	}
 	a.attrs = append(a.attrs, String(keyTier, op.Tier))
+	a.attrs = append(a.attrs, more...)
 	span.Attrs = a.attrs[first:len(a.attrs):len(a.attrs)]
-	a.counts.Assembled++
-	a.spans = append(a.spans, span)
-	a.offer(r, op, &t, &span)
+	return span, t
+}
+
+// runningInKernel is what is told of such an operation while it runs.
+func (a *Assembler) runningInKernel(r *Record, op *Operation) Running {
+	age := time.Duration(r.EndNs - r.StartNs)
+	span, _ := a.kernelSpan(r, op, Float(keyRunning, age.Seconds()))
+	return Running{Span: span, Age: age}
 }
 
 func (a *Assembler) threadName(r *Record) string {

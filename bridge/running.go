@@ -142,11 +142,14 @@ func (b *Bridge) tellRunning(ctx context.Context, batch []Running, err error) {
 // to is valid until Reset, and nothing is counted.
 func (a *Assembler) Running(r *Record, around *Running) (one Running, ok bool) {
 	op := a.dir.Operation(r.Op)
-	if op == nil || op.InKernel || r.ParentSeq != 0 && around == nil {
+	if op == nil || r.ParentSeq != 0 && around == nil {
 		return one, false
 	}
 	counts := a.counts
 	defer func() { a.counts = counts }()
+	if op.InKernel {
+		return a.runningInKernel(r, op), true
+	}
 	instance := a.dir.Instance(r.TGID)
 	t := a.listen(r, op, instance)
 	span := a.newSpan(r, op, instance)

@@ -304,6 +304,66 @@ func TestLinuxExecShowsNoArguments(t *testing.T) {
 	}
 }
 
+// TestLinuxToolsTellWhatRunsOn has a program run and an open wait: both are told while they do,
+// and the one that goes on when spanbridge ends is unfinished.
+func TestLinuxToolsTellWhatRunsOn(t *testing.T) {
+	program, fifo := copyOf(t, "/bin/sleep", "runs-on"), filepath.Join(t.TempDir(), "fifo")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b := startBridge(t, "--profile", "linux-exec", "--profile", "linux-files", "--target", strconv.Itoa(os.Getpid()), "--open-after", "1s")
+	sleep := exec.Command(program, "60")
+	if err := sleep.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer sleep.Wait()
+	defer sleep.Process.Kill()
+	opened := make(chan int)
+	go func() {
+		fd, _ := unix.Open(fifo, unix.O_RDONLY|unix.O_CLOEXEC, 0) // until somebody writes
+		opened <- fd
+	}()
+	told := make(map[string]*otlpLog)
+	eventually(t, "records of both", func() bool {
+		for _, l := range b.logs() {
+			switch {
+			case l.Attrs["process.executable.path"] == program:
+				told[program] = &l
+			case l.Attrs["file.path"] == fifo:
+				told[fifo] = &l
+			}
+		}
+		return len(told) == 2
+	})
+	fd, err := unix.Open(fifo, unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unix.Close(fd)
+	unix.Close(<-opened)
+	r := b.stop()
+	r.mustClose(t)
+	for what, l := range told {
+		age, _ := l.Attrs["spanbridge.running.duration"].(float64)
+		if l.EventName != "spanbridge.operation.running" || age < 1 || l.Attrs["spanbridge.unfinished"] != true || l.Resource["service.name"] != "linux" {
+			t.Errorf("record %+v", l)
+		}
+		span := r.spanOf(l.SpanID)
+		if span == nil || span.TraceID != l.TraceID || span.duration() < time.Second || span.Status.Code != 0 {
+			t.Fatalf("%s: record %+v, span %+v", what, l, span)
+		}
+		if unfinished := span.Attrs["spanbridge.unfinished"] == true; unfinished != (what == program) {
+			t.Errorf("%s: span %+v", what, span)
+		}
+	}
+	if l := told[program]; l.Attrs["process.pid"] != int64(sleep.Process.Pid) || !strings.HasPrefix(l.Body.String, "runs-on has been running for ") {
+		t.Errorf("record %+v", l)
+	}
+	if of := r.ledger["linux-exec/process/raw"]; of["open"] != 1 || of["unfinished"] != 1 {
+		t.Errorf("ledger %v", of)
+	}
+}
+
 func TestLinuxSyscallsCountsEveryCall(t *testing.T) {
 	const name = "spanbridge.linux.syscall.duration"
 	pauses := 0

@@ -55,12 +55,17 @@ func (s *Session) Next(r *bridge.Record) error {
 	}
 }
 
+// eventOf is the struct event with which an aligned record begins.
+func eventOf(record []byte) *bpf.ProgramsEvent {
+	return (*bpf.ProgramsEvent)(unsafe.Pointer(unsafe.SliceData(record)))
+}
+
 // decodeRecord reads struct event. The record's slices are views into b.
 func decodeRecord(b []byte, r *bridge.Record) error {
 	if len(b) < eventSize {
 		return fmt.Errorf("decode record: %d bytes are too few", len(b))
 	}
-	e := (*bpf.ProgramsEvent)(unsafe.Pointer(unsafe.SliceData(b)))
+	e := eventOf(b)
 	data := b[eventSize:]
 	*r = bridge.Record{
 		Op: e.Op, Flags: bridge.RecordFlags(e.Flags), TGID: e.Tgid, TID: e.Tid,

@@ -113,7 +113,7 @@ func (s *Session) openKernel() error {
 }
 
 const (
-	maxSlots        = 64 // MAX_SLOTS of bpf/pending.bpf.h
+	maxSlots        = 64 // what a thread keeps is one value of task storage
 	threadNameBytes = 16 // TASK_COMM_LEN
 )
 
@@ -344,72 +344,4 @@ func closeAll(links []io.Closer) error {
 	}
 	closing.Wait()
 	return errors.Join(errs...)
-}
-
-// addOpen adds the operations at probes in the kernel that are open: those of
-// threads, and those kept by key.
-func (s *Session) addOpenInKernel(counts []uint64) error {
-	k := s.inKernel
-	for i := range counts {
-		if err := k.Objects.OpenPendingOperations.Put(uint32(i), uint64(0)); err != nil {
-			return fmt.Errorf("reset count of open operations: %w", err)
-		}
-	}
-	if err := iterate(k.Objects.CountPending, io.Discard); err != nil {
-		return fmt.Errorf("count open operations: %w", err)
-	}
-	for i := range counts {
-		var n uint64
-		if err := k.Objects.OpenPendingOperations.Lookup(uint32(i), &n); err != nil {
-			return fmt.Errorf("count open operations: %w", err)
-		}
-		counts[i] += n
-	}
-	if err := s.addAsked(counts); err != nil {
-		return err
-	}
-	return s.addKeyed(counts)
-}
-
-// pendingKey is struct pending_key of bpf/kernelargs.bpf.h.
-type pendingKey struct {
-	Values [2]uint64
-	Op     uint64
-}
-
-// addKeyed leaves out what threads have asked for: they may have given it up.
-func (s *Session) addKeyed(counts []uint64) error {
-	var key pendingKey
-	var value []byte
-	operations := s.operations()
-	it := s.inKernel.Objects.Pending.Iterate()
-	for it.Next(&key, &value) {
-		if key.Op < uint64(len(operations)) && !operations[key.Op].Inline {
-			counts[key.Op]++
-		}
-	}
-	return ended(it)
-}
-
-// addAsked adds what threads have asked for inside of statements (bpf/asked.bpf.h).
-func (s *Session) addAsked(counts []uint64) error {
-	var tid uint32
-	var of bpf.ProgramsAskedOfThread
-	it := s.objects.Asked.Iterate()
-	for it.Next(&tid, &of) {
-		for i := range of.Place {
-			if p := &of.Place[i]; p.State != 0 && p.Seq != 0 {
-				counts[p.Told.Entry.Op]++
-			}
-		}
-	}
-	return ended(it)
-}
-
-// ended is why the walk over a map has ended. That entries went meanwhile is no error.
-func ended(it *ebpf.MapIterator) error {
-	if err := it.Err(); err != nil && !errors.Is(err, ebpf.ErrIterationAborted) {
-		return fmt.Errorf("count open operations: %w", err)
-	}
-	return nil
 }

@@ -237,6 +237,20 @@ func (p *kernelPlace) capture(c *catalog.Capture) (bpf.ProgramsCapture, error) {
 	return out, err
 }
 
+// later compiles what the probe would read in the memory of the process at an address that
+// the start has captured, to be read while the operation is open.
+func (p *kernelPlace) later(probe *catalog.Probe) (all []bpf.ProgramsCapture) {
+	for _, c := range probe.Captures {
+		if c.Captured == "" || !c.User || c.If != "" {
+			continue
+		}
+		if compiled, err := p.capture(c); err == nil && compiled.Arg.Kind == argSaved && compiled.Arg.Loads == 0 {
+			all = append(all, compiled)
+		}
+	}
+	return all
+}
+
 // end finds the address at which arguments end.
 func (p *kernelPlace) end(c *catalog.Capture) (bpf.ProgramsArg, error) {
 	find := p.point.field

@@ -76,10 +76,16 @@ func inOrder(settings Programs) []string {
 // loadIterators loads the programs that read what is open. Nobody asks for that at
 // first, and a start need not wait for them.
 func (s *Session) loadIterators() {
-	for _, name := range []string{bpf.ProgramsProgReadOpen, bpf.ProgramsProgCountOpen} {
-		if _, err := s.program(name); err != nil && !errors.Is(err, bpf.ErrClosed) {
-			s.cfg.Logf("what is open cannot be told: %v", err)
+	load := func(get func(string) (*ebpf.Program, error), names ...string) {
+		for _, name := range names {
+			if _, err := get(name); err != nil && !errors.Is(err, bpf.ErrClosed) {
+				s.cfg.Logf("what is open cannot be told: %v", err)
+			}
 		}
+	}
+	load(s.program, bpf.ProgramsProgReadOpen, bpf.ProgramsProgCountOpen)
+	if s.inKernel != nil {
+		load(s.inKernel.iterator, bpf.KernelIterators...)
 	}
 }
 

@@ -21,9 +21,14 @@ func (s *Session) familyOf(profile *catalog.Profile, op *catalog.Operation, numb
 	return uint8(number)
 }
 
+// minDuration is from which duration on an operation is told though it did not fail.
+func (s *Session) minDuration(op *catalog.Operation) time.Duration {
+	return max(s.cfg.MinDuration, time.Duration(op.MinDuration))
+}
+
 func (s *Session) opConfig(profile *catalog.Profile, op *catalog.Operation, tier *catalog.Tier) bpf.ProgramsOpConfig {
 	c := bpf.ProgramsOpConfig{
-		MinNs:  uint64(max(s.cfg.MinDuration, time.Duration(op.MinDuration))),
+		MinNs:  uint64(s.minDuration(op)),
 		Sample: sampleThreshold(s.cfg.Sample),
 	}
 	if op.Inline() {

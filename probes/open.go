@@ -12,7 +12,6 @@ import (
 	"os"
 	"slices"
 	"time"
-	"unsafe"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -40,7 +39,7 @@ func splitRecords(b []byte) (all [][]byte, err error) {
 			return all, errors.New("read open operations: a record is cut")
 		}
 		record := bytes.Clone(b[:eventSize]) // a struct wants to be aligned
-		size := eventSize + int((*bpf.ProgramsEvent)(unsafe.Pointer(unsafe.SliceData(record))).Used)
+		size := eventSize + int(eventOf(record).Used)
 		if size > len(b) {
 			return all, errors.New("read open operations: a record is cut")
 		}
@@ -57,15 +56,33 @@ func (s *Session) takeOpen() error {
 		return fmt.Errorf("take open operations: %w", err)
 	}
 	all, err := s.readOpen()
-	for _, record := range all {
-		e := (*bpf.ProgramsEvent)(unsafe.Pointer(unsafe.SliceData(record)))
-		if time.Duration(e.EndNs-e.StartNs) < s.cfg.MinDuration || e.Op >= bpf.MaxOperations {
+	pending, pendingErr := s.readPending(bpf.KernelProgTakePending)
+	shortest := s.shortest()
+	for _, record := range append(all, pending...) {
+		e := eventOf(record)
+		least, known := shortest[e.Op]
+		switch {
+		case !known:
+			continue
+		case s.isInside(e.Op):
+			s.leftInside = appendDecoded(s.leftInside, record)
+			continue
+		case time.Duration(e.EndNs-e.StartNs) < least:
 			continue
 		}
 		s.left = append(s.left, record)
 		s.taken[e.Op].Add(1)
 	}
-	return err
+	return errors.Join(err, pendingErr)
+}
+
+// shortest returns from which duration on operations are told.
+func (s *Session) shortest() map[uint16]time.Duration {
+	all := make(map[uint16]time.Duration)
+	for _, sv := range s.served {
+		all[sv.op] = s.minDuration(sv.operation)
+	}
+	return all
 }
 
 // openKey names an operation that is open.
@@ -91,15 +108,19 @@ func (s *Session) Open(age time.Duration, each func(*bridge.Record)) error {
 // that long, with what their servers have of them in memory. One that was not open
 // any more after that was read is left out: it may be another one's.
 func (s *Session) openRecords(age time.Duration) (map[openKey]*bridge.Record, error) {
-	raw, err := s.readOpen()
+	raw, err := s.readAllOpen()
 	if err != nil {
 		return nil, err
 	}
-	all := make(map[openKey]*bridge.Record)
+	all, inside := make(map[openKey]*bridge.Record), make(map[openKey]*bridge.Record)
 	around := make(map[numberKey]bool) // what has others inside of it
 	for _, b := range raw {            // of a thread the inner ones first
 		r := &bridge.Record{}
 		if decodeRecord(b, r) != nil {
+			continue
+		}
+		if s.isInside(r.Op) {
+			inside[openKeyOf(r)] = r
 			continue
 		}
 		around[numberKey{r.TID, r.ParentSeq}] = true
@@ -111,17 +132,34 @@ func (s *Session) openRecords(age time.Duration) (map[openKey]*bridge.Record, er
 	if len(all) == 0 {
 		return nil, nil
 	}
-	if raw, err = s.readOpen(); err != nil {
+	if raw, err = s.readAllOpen(); err != nil {
 		return nil, err
 	}
 	still := make(map[openKey]*bridge.Record, len(all))
+	var stillInside []*bridge.Record
 	for _, b := range raw {
 		var r bridge.Record
-		if decodeRecord(b, &r) == nil && all[openKeyOf(&r)] != nil {
-			still[openKeyOf(&r)] = all[openKeyOf(&r)]
+		if decodeRecord(b, &r) != nil {
+			continue
+		}
+		key := openKeyOf(&r)
+		if in := inside[key]; in != nil {
+			stillInside = append(stillInside, in)
+		} else if known := all[key]; known != nil {
+			still[key] = known
 		}
 	}
+	for _, r := range still {
+		s.addInside(r, stillInside)
+	}
 	return still, nil
+}
+
+// readAllOpen reads what is open, in programs and in the kernel.
+func (s *Session) readAllOpen() ([][]byte, error) {
+	all, err := s.readOpen()
+	pending, pendingErr := s.readPending(bpf.KernelProgReadPending)
+	return append(all, pending...), errors.Join(err, pendingErr)
 }
 
 // numberKey names an operation among those that are open at a time.
@@ -172,6 +210,7 @@ func (s *Session) nextLeft(r *bridge.Record) error {
 		record := s.left[0]
 		s.left = s.left[1:]
 		if decodeRecord(record, r) == nil {
+			s.addInside(r, s.leftInside)
 			if known := s.known[openKeyOf(r)]; known != nil {
 				adopt(r, known)
 			}

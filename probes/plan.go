@@ -270,13 +270,17 @@ func (t *tierPlan) inKernel(address catalog.Address, probe *catalog.Probe) ([]si
 	t.passed = append(t.passed, leftOut...)
 	sites := make([]site, len(points))
 	for i, point := range points {
-		spec, err := kernelSpec(probe, &kernelPlace{
+		at := &kernelPlace{
 			point: point, types: t.scout.kernel.readTypes, slots: t.tier.Slots(), roles: &t.op.Roles, missing: t.missing, had: t.had,
-		})
+		}
+		spec, err := kernelSpec(probe, at)
 		if err != nil {
 			return nil, err
 		}
-		sites[i] = site{kernel: point, address: address, probe: point.address.String(), cost: kernelCosts[address.Kind], spec: spec}
+		sites[i] = site{
+			kernel: point, address: address, probe: point.address.String(), cost: kernelCosts[address.Kind],
+			spec: spec, later: at.later(probe),
+		}
 	}
 	return sites, nil
 }

@@ -178,6 +178,9 @@ func (s *Session) limit(sv *served, limited bool) error {
 		return nil
 	}
 	sv.limited = limited
+	if sv.inKernel() && sv.tier.Settles() {
+		s.unsettled.Store(sv.op, limited)
+	}
 	return s.writeSites(sv)
 }
 

@@ -110,11 +110,15 @@ type Session struct {
 	table      atomic.Pointer[[]*bridge.Operation]
 	report     atomic.Pointer[Report]
 
-	opening sync.Mutex                       // guards the kernel side's one place for a record of what is open
-	later   sync.Map                         // []bpf.ProgramsCapture by operation: what to read of an open one
-	left    [][]byte                         // records of what was open when the session drained
-	known   map[openKey]*bridge.Record       // what was read of those just before
-	taken   [bpf.MaxOperations]atomic.Uint64 // how many of each operation
+	opening sync.Mutex // guards the kernel side's one place for a record of what is open
+	later   sync.Map   // []bpf.ProgramsCapture by operation: what to read of an open one
+	// unsettled are operations of which it becomes known late whose they are: whether
+	// only those of some processes are asked for.
+	unsettled  sync.Map
+	left       [][]byte                         // records of what was open when the session drained
+	leftInside []*bridge.Record                 // what the kernel did inside of those
+	known      map[openKey]*bridge.Record       // what was read of those just before
+	taken      [bpf.MaxOperations]atomic.Uint64 // how many of each operation
 
 	background   sync.WaitGroup // what goes on after the start
 	draining     atomic.Bool
@@ -234,7 +238,8 @@ func (s *Session) Drain() error {
 	// Servers are read while their threads' records go on with them.
 	known, err := s.openRecords(settled)
 	s.known = known
-	err = errors.Join(err, s.detachAll(), s.takeOpen())
+	// What ends before is not taken as open, and who tells of an end has told before the last record is read.
+	err = errors.Join(err, s.detachAll(), s.awaitPrograms(), s.takeOpen(), s.awaitPrograms())
 	s.draining.Store(true)
 	return errors.Join(err, s.reader.Flush())
 }

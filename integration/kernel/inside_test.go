@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/spanbridge/spanbridge/bridge"
 	"github.com/spanbridge/spanbridge/probes"
@@ -91,5 +92,54 @@ func TestKernelKeepsOffARecordOnWhichAProgramIsAtWork(t *testing.T) {
 	}
 	if got := o.counts("fault").Outside - before; got < n {
 		t.Errorf("%d faults were kept off the record, want at least %d: the programs did not wait for a page", got, n)
+	}
+}
+
+// withHeld adds what the kernel does inside the query and does not end: the fixture asks, and
+// does not answer.
+const withHeld = fixtureProfile + `  held:
+    parent: query
+    attributes: {fixture.twice: again}
+    tiers:
+      - tier: kernel
+        start:
+          probe: tracepoint:syscalls:sys_enter_getsid
+          capture:
+            number: {field: pid, type: u32}
+            again: {field: pid, type: u64}
+        done: {probe: "tracepoint:syscalls:sys_enter_getpgid"}
+`
+
+// What the kernel does for an open statement is in the record of that, with the innermost first.
+func TestKernelTellsItsWorkInsideOfWhatIsOpen(t *testing.T) {
+	f := startFixture(t, compileFixture(t, "probes.c"))
+	o := observe(t, f, withHeld, probes.Config{})
+	f.do(start, "step_start 7", "ask 40 1")
+	time.Sleep(20 * time.Millisecond)
+	check := func(when string, r *bridge.Record) {
+		t.Helper()
+		if len(r.Entries) != 2 {
+			t.Fatalf("%s: entries %+v", when, r.Entries)
+		}
+		held, step := r.Entries[0], r.Entries[1]
+		if o.session.Operation(held.Op).Name != "held" || held.Depth != 2 || held.Value != 40 || held.More[0] != 40 || held.StartNs < step.StartNs ||
+			held.Flags != bridge.FlagUnfinished || held.StartNs+held.DurationNs != r.EndNs {
+			t.Errorf("%s: entry %+v in a record of %d to %d", when, held, r.StartNs, r.EndNs)
+		}
+		if o.session.Operation(step.Op).Name != "step" || step.Depth != 1 || step.Flags != bridge.FlagUnfinished {
+			t.Errorf("%s: entry %+v", when, step)
+		}
+	}
+	n := 0
+	if err := o.session.Open(0, func(r *bridge.Record) { n++; check("while it runs", r) }); err != nil || n != 1 {
+		t.Fatalf("%d records, %v", n, err)
+	}
+	all := o.drained()
+	if len(all) != 1 {
+		t.Fatalf("%d records: %+v", len(all), all)
+	}
+	check("at the end", &all[0].Record)
+	if c := o.counts("held"); c.Starts != 1 || c.Open != 1 || c.Unfinished != 0 || c.Inlined != 0 {
+		t.Errorf("counts %+v", c)
 	}
 }

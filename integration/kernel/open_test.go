@@ -98,6 +98,37 @@ func TestKernelTellsOnceWhatIsOpen(t *testing.T) {
 	}
 }
 
+// TestKernelTellsOnceWhatIsOpenAsItsProcessDies kills processes while the session takes what is open.
+func TestKernelTellsOnceWhatIsOpenAsItsProcessDies(t *testing.T) {
+	path := compileFixture(t, "probes.c")
+	var fixtures []*fixture
+	for range 24 {
+		fixtures = append(fixtures, startFixture(t, path))
+	}
+	o := observe(t, fixtures[0], fixtureProfile, probes.Config{})
+	for _, f := range fixtures {
+		f.do(open)
+	}
+	go func() {
+		for _, f := range fixtures {
+			f.cmd.Process.Kill()
+		}
+	}()
+	told := make(map[int]int)
+	for _, r := range o.drained() {
+		told[int(r.TGID)]++
+	}
+	for _, f := range fixtures {
+		if pid := f.cmd.Process.Pid; told[pid] != 1 {
+			t.Errorf("%d records of process %d", told[pid], pid)
+		}
+	}
+	eventually(t, "the processes have ended", func() bool { return o.counts("query").Abandoned == uint64(len(fixtures)) })
+	if c := o.counts("query"); c.Unfinished != uint64(len(fixtures)) || c.Open != 0 {
+		t.Errorf("counts %+v", c)
+	}
+}
+
 func TestKernelTellsWhatEndsWithItsThread(t *testing.T) {
 	f := startFixture(t, compileFixture(t, "probes.c"))
 	// Whoever asked for long ones, and for none at all, wants to know of these.
