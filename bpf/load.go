@@ -29,8 +29,7 @@ const (
 type Settings struct {
 	// TextHead is how many bytes of a statement's start are kept, from
 	// MinTextHead to MaxTextHead. Every traced thread holds a buffer of
-	// this size and about 4 KiB more, in kernel memory. Kernels after 6.18 may give no more than
-	// 8 KiB at once (7.2 does not): there more than 4096 bytes leave statements without their text.
+	// this size and about 4 KiB more, in kernel memory: see LongestText.
 	TextHead int
 	// RingBytes is the size of the ring buffer: a power of two, and a
 	// multiple of the page size.
@@ -65,8 +64,7 @@ func Spec(s Settings) (*ebpf.CollectionSpec, error) {
 	if err := setAttribution(spec, s); err != nil {
 		return nil, err
 	}
-	size := uint32(unsafe.Sizeof(ProgramsEvent{})) + stringsSize + uint32(s.TextHead) + tailSize +
-		maxEntries*uint32(unsafe.Sizeof(ProgramsEntry{}))
+	size := bufferSize(s.TextHead)
 	for _, name := range []string{"buffers0", "buffers1", "buffers2", "buffers3", "unfinished"} {
 		setValueSize(spec.Maps[name], size)
 	}
@@ -79,6 +77,12 @@ func Spec(s Settings) (*ebpf.CollectionSpec, error) {
 	spec.Maps["events"].MaxEntries = uint32(s.RingBytes)
 	spec.Maps["sites"].MaxEntries = uint32(s.Sites)
 	return spec, nil
+}
+
+// bufferSize is the size of a record buffer: struct event and DATA_SIZE of bpf/capture.bpf.h.
+func bufferSize(textHead int) uint32 {
+	return uint32(unsafe.Sizeof(ProgramsEvent{})) + stringsSize + uint32(textHead) + tailSize +
+		maxEntries*uint32(unsafe.Sizeof(ProgramsEntry{}))
 }
 
 func setAttribution(spec *ebpf.CollectionSpec, s Settings) error {

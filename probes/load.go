@@ -48,6 +48,9 @@ func (a *Ahead) load() error {
 		return ErrPrivilege
 	}
 	a.multi = multiErr == nil
+	if err := checkText(a.settings.TextHead); err != nil {
+		return err
+	}
 	spec, err := bpf.Spec(bpf.Settings{
 		TextHead: a.settings.TextHead, RingBytes: a.settings.RingBytes, Sites: maxSites, Single: !a.multi,
 		Attribution: a.settings.Attribution, WaitThreshold: a.settings.WaitThreshold,
@@ -57,6 +60,29 @@ func (a *Ahead) load() error {
 	}
 	if a.objects, err = bpf.Begin(spec, a.types, inOrder(a.settings)...); err != nil {
 		return explainLoad(err)
+	}
+	return nil
+}
+
+// textError says that the kernel has no room for the texts of statements that were asked for.
+type textError struct{ asked, longest int }
+
+func (e *textError) Error() string {
+	return fmt.Sprintf("this kernel gives a thread too little memory at once for %d bytes of a statement's text: give --text-bytes %d or less", e.asked, e.longest)
+}
+func (e *textError) Unwrap() error { return ErrKernel }
+
+// checkText has the kernel try whether it has room for texts that are longer than usual.
+func checkText(size int) error {
+	if size <= defaultText {
+		return nil
+	}
+	longest, err := bpf.LongestText(size)
+	if err != nil {
+		return explainLoad(err)
+	}
+	if longest < size {
+		return &textError{size, longest}
 	}
 	return nil
 }

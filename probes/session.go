@@ -47,7 +47,7 @@ type Config struct {
 // Programs are the settings with which the programs are loaded. The zero value of
 // a field means its default.
 type Programs struct {
-	TextHead  int // bytes kept of a statement's start; default 4096
+	TextHead  int // bytes kept of a statement's start; default 4096, the most that every kernel has room for
 	RingBytes int // size of the ring buffer; default 8 MiB
 	// Attribution tells what the time of each operation was spent with: the
 	// programs look at every switch of a thread on this machine.
@@ -57,9 +57,11 @@ type Programs struct {
 	WaitThreshold time.Duration
 }
 
+const defaultText = 4096 // bytes
+
 func (p *Programs) setDefaults() {
 	if p.TextHead == 0 {
-		p.TextHead = 4096
+		p.TextHead = defaultText
 	}
 	if p.RingBytes == 0 {
 		p.RingBytes = 8 << 20

@@ -79,7 +79,7 @@ func (c *config) flags(f *pflag.FlagSet) {
 	f.StringVar(&c.TrustContext, "trust-context", c.TrustContext, "what an application's trace context in a statement becomes: parent, link or off")
 	f.BoolVar(&c.RawText, "raw-text", c.RawText, "put statements into spans with their literals, which may be personal data")
 	f.BoolVar(&c.Unsampled, "unsampled", c.Unsampled, "make spans also under traces that the application does not sample")
-	f.IntVar(&c.TextBytes, "text-bytes", c.TextBytes, "bytes kept of a statement's start; its last 512 bytes are kept too; kernels after 6.18 may have no room for more than 4096")
+	f.IntVar(&c.TextBytes, "text-bytes", c.TextBytes, "bytes kept of a statement's start; its last 512 bytes are kept too; some kernels have no room for many more than 4096")
 	f.IntVar(&c.RingBytes, "ring-bytes", c.RingBytes, "size of the buffer between kernel and spanbridge, a power of two")
 	f.BoolVar(&c.Attribution, "attribution", c.Attribution, "tell where the time of an operation went: CPU, run queue, lock, disk, network and others")
 	f.DurationVar(&c.WaitThreshold, "wait-threshold", c.WaitThreshold, "with attribution, a span of its own for waits from this length on")
