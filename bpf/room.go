@@ -18,21 +18,21 @@ import (
 // is refused for it: where kmalloc_nolock gives the memory, a thread gets none beyond
 // KMALLOC_MAX_CACHE_SIZE, 8 KiB (mm/slub.c; since Linux 7), and is lost.
 func LongestText(upTo int) (int, error) {
-	fits, err := hasRoom(bufferSize(upTo))
+	fits, err := HasRoom(bufferSize(upTo))
 	if fits || err != nil {
 		return upTo, err
 	}
 	n := sort.Search(upTo-MinTextHead, func(i int) bool {
-		fits, tryErr := hasRoom(bufferSize(MinTextHead + i))
+		fits, tryErr := HasRoom(bufferSize(MinTextHead + i))
 		err = errors.Join(err, tryErr)
 		return !fits
 	})
 	return MinTextHead + n - 1, err
 }
 
-// hasRoom reports whether the kernel gives a thread a value of that many bytes: this
+// HasRoom reports whether the kernel gives a thread a value of that many bytes: this
 // thread, for a moment.
-func hasRoom(size uint32) (bool, error) {
+func HasRoom(size uint32) (bool, error) {
 	const noPrealloc, create, sleepable = 1 << 0, 1, 1 << 4 // include/uapi/linux/bpf.h
 	spec := &ebpf.MapSpec{
 		Type: ebpf.TaskStorage, KeySize: 4, Flags: noPrealloc,

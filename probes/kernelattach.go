@@ -104,11 +104,32 @@ func (s *Session) openKernel() error {
 		Kernel: k, shared: make(map[programKey]*ebpf.Program), traced: make(map[tracedKey]bool),
 		watched: make(map[calledAt]bool), counting: make(map[uint32]bool),
 	}
+	if err := s.inKernel.checkRoom(settings.Slots); err != nil {
+		return err
+	}
 	l, err := link.AttachRawTracepoint(link.RawTracepointOptions{Name: "sched_process_exit", Program: k.Objects.PendingExit})
 	if err != nil {
 		return fmt.Errorf("attach to scheduler events: %w", explain(err))
 	}
 	s.inKernel.hooks = append(s.inKernel.hooks, l)
+	return nil
+}
+
+// checkRoom has the kernel try whether a thread can keep that many operations, unless they
+// take less than the record of a statement.
+func (k *kernelPrograms) checkRoom(operations int) error {
+	const little = 4 << 10 // bytes
+	size := k.Objects.PendingOfThread.ValueSize()
+	if size <= little {
+		return nil
+	}
+	fits, err := bpf.HasRoom(size)
+	if err != nil {
+		return explainLoad(err)
+	}
+	if !fits {
+		return fmt.Errorf("%w: it gives a thread too little memory at once for %d operations at probes in the kernel: observe fewer at a time", ErrKernel, operations)
+	}
 	return nil
 }
 

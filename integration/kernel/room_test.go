@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/spanbridge/spanbridge/bpf"
 	"github.com/spanbridge/spanbridge/probes"
 	"github.com/spanbridge/spanbridge/probes/catalog"
@@ -66,5 +68,50 @@ func TestKernelsRoomIsFoundByTrying(t *testing.T) {
 		if got, err := bpf.LongestText(size); got != want || err != nil {
 			t.Errorf("of %d bytes there is room for %d, %v", size, got, err)
 		}
+	}
+}
+
+// TestKernelSaysHowManyOperationsItHasRoomFor observes as many as take 16 KiB of a thread.
+func TestKernelSaysHowManyOperationsItHasRoomFor(t *testing.T) {
+	const operations = 24
+	var profile strings.Builder
+	profile.WriteString("profile: many\noperations:\n")
+	for i := range operations {
+		fmt.Fprintf(&profile, `  op%d:
+    attributes: {command: command}
+    tiers:
+      - tier: raw
+        start:
+          probe: tracepoint:syscalls:sys_enter_getsid
+          capture: {command: {task: comm, type: string, max: 256}}
+        done: {probe: "tracepoint:syscalls:sys_exit_getsid"}
+`, i)
+	}
+	p, err := catalog.Parse("many.yaml", []byte(profile.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fits, err := bpf.HasRoom(operations * 700)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := probes.Open(probes.Config{Profiles: []*catalog.Profile{p}, Logf: t.Logf})
+	if !fits {
+		if !errors.Is(err, probes.ErrKernel) || !strings.Contains(err.Error(), "24 operations at probes in the kernel: observe fewer") {
+			t.Errorf("%d operations are refused with %v", operations, err)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &observer{t: t, session: s}
+	defer s.Close()
+	unix.Getsid(0)
+	if err := s.Drain(); err != nil {
+		t.Fatal(err)
+	}
+	if c := o.counts("op23"); c.Paired == 0 || c.NoStorage != 0 {
+		t.Errorf("counts %+v", c)
 	}
 }
