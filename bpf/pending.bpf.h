@@ -192,6 +192,21 @@ struct slot_walk {
 	bool take; /* and what is read is told by nobody else */
 };
 
+/*
+ * The operation in a slot of a walk, or NULL. That the place is aligned, which an atomic
+ * operation wants, Linux 6.1 believes where it is masked.
+ */
+static __always_inline struct event *slot_of_walk(const struct slot_walk *w, __u32 i)
+{
+	__u64 size = sizeof(struct event) + data_size, at = i * size;
+
+	opaque(at);
+	at &= -8ULL;
+	if (at > (slots - 1) * size)
+		return 0;
+	return (void *)checked(w->first) + at;
+}
+
 /* Sends what is known of an operation whose thread ends. */
 static __always_inline void tell_abandoned(struct event *event, __u64 now_ns)
 {
@@ -207,7 +222,7 @@ static __always_inline void tell_abandoned(struct event *event, __u64 now_ns)
 /* A callback: as the body of a loop it would be verified once for each slot. */
 static long abandon_slot(__u32 i, struct slot_walk *w)
 {
-	struct event *event = in_slot(w->first, i);
+	struct event *event = slot_of_walk(w, i);
 	const struct op_config *config;
 	__u32 op;
 
@@ -242,7 +257,7 @@ static __always_inline void abandon_pending(struct task_struct *task)
 /* A callback. */
 static long count_slot(__u32 i, struct slot_walk *w)
 {
-	struct event *event = in_slot(w->first, i);
+	struct event *event = slot_of_walk(w, i);
 	__u32 op;
 	__u64 *n;
 
@@ -273,7 +288,7 @@ static __always_inline void count_open_pending(struct task_struct *task)
  */
 static long read_slot(__u32 i, struct slot_walk *w)
 {
-	struct event *event = in_slot(w->first, i);
+	struct event *event = slot_of_walk(w, i);
 
 	if (!event || !event->start_ns)
 		return 0;

@@ -84,8 +84,8 @@ type Account struct {
 // Ledger accounts for every hit of every probe. It is complete once the
 // probes are detached, the source is drained and the exporters are shut down.
 type Ledger struct {
-	// Missed is how many hits of probes in the kernel ran no program, which none of
-	// the equations can know.
+	// Missed is how many hits of probes in the kernel, and ends of threads, ran no
+	// program, which none of the equations can know.
 	Missed    uint64
 	Names     []string // of operations, by OpCounts.Op
 	Ops       []OpCounts

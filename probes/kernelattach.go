@@ -177,22 +177,36 @@ func (k *kernelPrograms) keep(p *ebpf.Program) {
 // missed counts the hits at which the kernel ran no program, since the processor
 // was running one that must not be entered again (since Linux 6.7 also those of kprobes and
 // tracepoints, kernel/trace/bpf_trace.c).
-func (k *kernelPrograms) missed() (n uint64) {
+func (k *kernelPrograms) missed() uint64 {
 	if k == nil {
 		return 0
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	n := missedBy(k.Objects.PendingExit)
 	for _, p := range k.all {
-		if stats, err := p.Stats(); err == nil {
-			n += stats.RecursionMisses
-		}
+		n += missedBy(p)
 	}
 	return n
 }
 
-// Missed is how many hits of probes in the kernel ran no program.
-func (s *Session) Missed() uint64 { return s.inKernel.missed() }
+func missedBy(p *ebpf.Program) uint64 {
+	stats, err := p.Stats()
+	if err != nil {
+		return 0
+	}
+	return stats.RecursionMisses
+}
+
+// Missed is how many hits of probes in the kernel, and ends of threads, ran no program.
+// Since Linux 7 programs at raw tracepoints are preempted, and not entered meanwhile.
+func (s *Session) Missed() uint64 {
+	n := s.inKernel.missed()
+	if p, err := s.program(bpf.ProgramsProgThreadExit); err == nil {
+		n += missedBy(p)
+	}
+	return n
+}
 
 // actions are the programs' names for what is done at a site.
 var actions = map[action]bpf.Action{actionStart: bpf.ActionStart, actionDone: bpf.ActionDone, actionPoint: bpf.ActionPoint}
