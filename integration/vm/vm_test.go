@@ -26,10 +26,10 @@ var update = flag.Bool("update", false, "write the table of docs/kernels.md")
 var series = []string{"6.1", "6.12", "7"}
 
 // suites are what is tried on every kernel: that the programs load, every kind of
-// probe, that starts and ends pair though threads share a CPU, and the statements
-// of a MariaDB. "make test-vm" tries more.
+// probe, that starts and ends pair though threads share a CPU, how much room there is for
+// texts, what is open at kprobes, and the statements of a MariaDB. "make test-vm" tries more.
 var suites = []struct{ pkg, run string }{
-	{"./integration/kernel", "^TestKernelLoadsThePrograms$/^with_the_longest_text$|^TestKinds|^TestKernelKeepsThreadsApart$"},
+	{"./integration/kernel", "^TestKernelLoadsThePrograms$/^with_the_longest_text$|^TestKinds|^TestKernelKeepsThreadsApart$|^TestKernelSaysHowMuchText|^TestKernelTellsWhatIsOpenAtItsOwnProbes$"},
 	{"./integration", "^TestTiers$/^uprobe$/^(23_distinct|rows_sent)"},
 }
 
