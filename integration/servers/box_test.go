@@ -29,8 +29,10 @@ var boxed = map[string]func(context.Context, ...servers.Option) (*servers.Server
 }
 
 func TestServersStartInTheControlGroupAskedFor(t *testing.T) {
+	t.Parallel()
 	for name, start := range boxed {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			group := makeCgroup(t)
 			s, err := start(t.Context(), servers.WithCgroup(group))
 			if err != nil {
@@ -99,8 +101,10 @@ func TestMain(m *testing.M) {
 }
 
 func TestServersEndWithTheProgramThatStartedThem(t *testing.T) {
+	t.Parallel()
 	for name := range boxed {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			cmd := exec.CommandContext(ctx, os.Args[0])

@@ -26,8 +26,10 @@ var contained = []struct {
 }
 
 func TestContainedServersServeFromNamespacesOfTheirOwn(t *testing.T) {
+	t.Parallel()
 	for _, c := range contained {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			s, err := c.start(t.Context(), servers.WithArgs("--max-connections=17", "--performance-schema=ON"))
 			if err != nil {
 				t.Fatal(err)
@@ -65,6 +67,7 @@ func TestContainedServersServeFromNamespacesOfTheirOwn(t *testing.T) {
 }
 
 func TestEveryMySQLHasAnIdentityAndAPortOfItsOwn(t *testing.T) {
+	t.Parallel()
 	var ids, ports [2]string
 	for i := range ids {
 		s, err := servers.MySQL(t.Context())

@@ -28,6 +28,7 @@ func mysqlFamily(name, binary, root string) *product {
 		name: name, binary: binary, root: root, driver: "mysql",
 		versionArgs: []string{"--no-defaults", "--version"},
 		shutdown:    syscall.SIGTERM,
+		discard:     syscall.SIGKILL,
 		socket:      func(int) string { return "s.sock" },
 		dsn: func(port int) string {
 			return fmt.Sprintf("%s:%s@tcp(%s)/%s", User, Password, address(port), Database)

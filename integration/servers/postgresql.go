@@ -78,7 +78,8 @@ func postgresql(root, version string) *product {
 		name: "postgresql", binary: filepath.Join(bin, "postgres"), root: root, driver: "pgx",
 		versionArgs: []string{"--version"},
 		recipe:      strings.Join(postgresqlInit, " ") + Password + Database,
-		shutdown:    syscall.SIGINT, // fast; SIGTERM waits for the clients
+		shutdown:    syscall.SIGINT,  // fast; SIGTERM waits for the clients
+		discard:     syscall.SIGQUIT, // immediate: its shared memory goes, which a killed one leaves
 		args:        postgresqlArgs,
 		install: func(ctx context.Context, in box, data string) error {
 			return postgresqlInstall(ctx, in, bin, data)

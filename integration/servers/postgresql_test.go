@@ -16,6 +16,7 @@ import (
 )
 
 func TestPostgreSQLServesAndRecoversFromAKill(t *testing.T) {
+	t.Parallel()
 	s, err := servers.PostgreSQL(t.Context(), servers.WithArgs("-c", "max_connections=17"))
 	if err != nil {
 		t.Fatal(err)

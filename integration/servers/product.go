@@ -24,6 +24,7 @@ type product struct {
 	versionArgs []string       // make binary print its version
 	recipe      string         // all that install does; a change asks for new templates
 	shutdown    syscall.Signal // asks for an orderly end without waiting for clients
+	discard     syscall.Signal // ends it as fast as leaves nothing but its files
 
 	install func(ctx context.Context, in box, data string) error // makes a data directory
 	args    func(*Server) []string                               // the command line but for WithArgs

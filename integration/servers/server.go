@@ -161,9 +161,10 @@ func (s *Server) Restart(ctx context.Context) error {
 	return s.run(ctx)
 }
 
-// Stop shuts the server down and removes its files.
+// Stop ends the server and removes its files. What is removed needs no orderly
+// shutdown.
 func (s *Server) Stop() error {
-	return errors.Join(s.shutDown(), os.RemoveAll(s.dir))
+	return errors.Join(s.process.StopWith(s.product.discard, stopGrace), os.RemoveAll(s.dir))
 }
 
 func (s *Server) shutDown() error {

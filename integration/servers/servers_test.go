@@ -35,6 +35,7 @@ func query(t *testing.T, server *servers.Server, q string) string {
 }
 
 func TestStockServerSurvivesKillAndRestart(t *testing.T) {
+	t.Parallel()
 	s, err := servers.StockMariaDB(t.Context(), servers.WithArgs("--max-connections=17"))
 	if err != nil {
 		t.Fatal(err)
@@ -68,6 +69,7 @@ func TestStockServerSurvivesKillAndRestart(t *testing.T) {
 }
 
 func TestDTraceServerServes(t *testing.T) {
+	t.Parallel()
 	s, err := servers.DTraceMariaDB(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -82,6 +84,7 @@ func TestDTraceServerServes(t *testing.T) {
 }
 
 func TestServersOfOtherReleasesServe(t *testing.T) {
+	t.Parallel()
 	for version, start := range map[string]func(context.Context, ...servers.Option) (*servers.Server, error){
 		"5.6.": servers.MySQL56,
 		"13.":  servers.PostgreSQL13,
@@ -89,6 +92,7 @@ func TestServersOfOtherReleasesServe(t *testing.T) {
 		"18.":  servers.PostgreSQL18,
 	} {
 		t.Run(version, func(t *testing.T) {
+			t.Parallel()
 			s, err := start(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -114,6 +118,7 @@ func TestServersOfOtherReleasesServe(t *testing.T) {
 }
 
 func TestStartFailureShowsTheErrorLog(t *testing.T) {
+	t.Parallel()
 	_, err := servers.StockMariaDB(t.Context(), servers.WithArgs("--no-such-option"))
 	if err == nil || !strings.Contains(err.Error(), "no-such-option") {
 		t.Errorf("error = %v, want the server's own words", err)
@@ -121,6 +126,7 @@ func TestStartFailureShowsTheErrorLog(t *testing.T) {
 }
 
 func TestMissingPluginIsReported(t *testing.T) {
+	t.Parallel()
 	_, err := servers.StockMariaDB(t.Context(), servers.WithPlugin("/nonexistent.so"))
 	if !errors.Is(err, servers.ErrMissing) {
 		t.Errorf("error = %v, want ErrMissing", err)

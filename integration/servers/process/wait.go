@@ -5,6 +5,7 @@ package process
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"strings"
@@ -41,11 +42,18 @@ func exitReason(err error) error {
 }
 
 // FreePorts returns n different TCP ports on 127.0.0.1 that were free a moment
-// ago. Another program may take one before it is used.
+// ago. If there is room none is of those that the kernel gives to clients, which
+// come and go all the time (net.ipv4.ip_local_port_range,
+// Documentation/networking/ip-sysctl.rst). Another server may take one before it is used.
 func FreePorts(n int) ([]int, error) {
+	const choice, tries = 10_000, 1000 // ports to choose from
+	below := clientPorts()
 	ports := make([]int, 0, n)
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	for try := 0; len(ports) < n; try++ {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", below-1-rand.IntN(choice)))
+		if err != nil && try < tries {
+			continue
+		}
 		if err != nil {
 			return nil, fmt.Errorf("find a free port: %w", err)
 		}
@@ -53,6 +61,17 @@ func FreePorts(n int) ([]int, error) {
 		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
 	}
 	return ports, nil
+}
+
+// clientPorts returns the first of the ports that the kernel gives to clients.
+func clientPorts() int {
+	const usual, least = 32768, 16384
+	text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
+	first := 0
+	if _, scanErr := fmt.Sscan(string(text), &first); err != nil || scanErr != nil || first < least {
+		return usual
+	}
+	return first
 }
 
 // Tail returns the last n lines of the file at path, for error messages. A file
