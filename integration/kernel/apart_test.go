@@ -51,6 +51,7 @@ const (
 )
 
 func TestKernelKeepsWhatIsApartOffTheStack(t *testing.T) {
+	t.Parallel()
 	f := startFixture(t, compileFixture(t, "probes.c"))
 	o := observe(t, f, apartProfile(t), probes.Config{})
 	f.do(start, beginApart, explicit, "step_start 1", "step_done 0", done, // begins in one,
@@ -83,6 +84,7 @@ func TestKernelKeepsWhatIsApartOffTheStack(t *testing.T) {
 }
 
 func TestKernelTellsOfWhatIsApartOnlyWhatWasAskedFor(t *testing.T) {
+	t.Parallel()
 	f := startFixture(t, compileFixture(t, "probes.c"))
 	o := observe(t, f, apartProfile(t), probes.Config{})
 	f.do(endApart, "enter 1 null 0", // of nothing
@@ -109,6 +111,7 @@ func TestKernelTellsOfWhatIsApartOnlyWhatWasAskedFor(t *testing.T) {
 }
 
 func TestKernelTellsWhatIsApartAndOpen(t *testing.T) {
+	t.Parallel()
 	path := compileFixture(t, "probes.c")
 	t.Run("at the end", func(t *testing.T) {
 		f := startFixture(t, path)

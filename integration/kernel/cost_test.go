@@ -7,6 +7,7 @@ package kernel
 import (
 	"bufio"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -240,6 +241,16 @@ func attachBpftrace(t testing.TB, f *fixture) {
 	eventually(t, "bpftrace has attached its probes", probed)
 }
 
+var thorough = flag.Bool("thorough", false, "measure costs as for docs/overhead.md, three times as long")
+
+// slicesOf is how many slices are measured: so many if thorough.
+func slicesOf(n int) int {
+	if *thorough {
+		return n
+	}
+	return n / 3
+}
+
 // TestKernelCost measures what a pair of start and done costs the thread, in
 // slices of milliseconds that take turns, so that what else the machine does
 // meets all methods alike.
@@ -273,8 +284,8 @@ func TestKernelCost(t *testing.T) {
 		m.attach(t, m.fixture)
 		m.fixture.do(m.kind + "2000") // the thread's storage is made, and pages are faulted in
 	}
-	const rounds, pairs = 300, 1000
-	for range rounds {
+	const pairs = 1000
+	for range slicesOf(300) {
 		for _, m := range methods {
 			m.slice(t, pairs)
 		}

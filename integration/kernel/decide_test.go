@@ -18,6 +18,7 @@ import (
 const start = "start s:a 1 1 s:db s:user 0"
 
 func TestKernelSendsWhatIsLongOrFailed(t *testing.T) {
+	t.Parallel()
 	f := startFixture(t, compileFixture(t, "probes.c"))
 	o := observe(t, f, fixtureProfile, probes.Config{MinDuration: 200 * time.Millisecond})
 	f.do(start, done,
@@ -57,6 +58,7 @@ func TestKernelSendsWhatIsLongOrFailed(t *testing.T) {
 }
 
 func TestKernelSamplesButKeepsWhatFailed(t *testing.T) {
+	t.Parallel()
 	f := startFixture(t, compileFixture(t, "probes.c"))
 	o := observe(t, f, fixtureProfile, probes.Config{Sample: 0.25})
 	f.do("pairs 4000 s:text")
@@ -76,6 +78,7 @@ func TestKernelSamplesButKeepsWhatFailed(t *testing.T) {
 }
 
 func TestKernelCountsDurationsInTheBucketsOfBridge(t *testing.T) {
+	t.Parallel()
 	f := startFixture(t, compileFixture(t, "probes.c"))
 	o := observe(t, f, fixtureProfile, probes.Config{})
 	// Starts in the future, too: they give the shortest durations.
@@ -108,6 +111,7 @@ func TestKernelCountsDurationsInTheBucketsOfBridge(t *testing.T) {
 }
 
 func TestKernelTakesTheStartThatTheProbeTells(t *testing.T) {
+	t.Parallel()
 	f := startFixture(t, compileFixture(t, "probes.c"))
 	o := observe(t, f, fixtureProfile, probes.Config{})
 	f.do("start_ago 5000000000", done)
@@ -118,6 +122,7 @@ func TestKernelTakesTheStartThatTheProbeTells(t *testing.T) {
 }
 
 func TestKernelSeesTheProcessesAskedFor(t *testing.T) {
+	t.Parallel()
 	path := compileFixture(t, "probes.c")
 	wanted, other := startFixture(t, path), startFixture(t, path)
 	o := observe(t, wanted, fixtureProfile, probes.Config{Targets: []probes.Target{{PID: wanted.cmd.Process.Pid}}})
@@ -135,6 +140,7 @@ func TestKernelSeesTheProcessesAskedFor(t *testing.T) {
 }
 
 func TestKernelLosesOnlyWhatItCountsWhenTheRingIsFull(t *testing.T) {
+	t.Parallel()
 	f := startFixture(t, compileFixture(t, "probes.c"))
 	o := observe(t, f, fixtureProfile, probes.Config{Programs: probes.Programs{RingBytes: 64 << 10}})
 	f.do("pairs 2000 s:text")

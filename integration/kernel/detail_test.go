@@ -76,7 +76,9 @@ func stepsOf(r *bridge.Record) (all []step) {
 }
 
 func TestKernelTellsOfAnInnerOperationWhatNotesCaptured(t *testing.T) {
+	t.Parallel()
 	const several = math.MaxUint64
+	f, o := watchDetails(t)
 	for _, test := range []struct {
 		name     string
 		commands []string
@@ -100,7 +102,6 @@ func TestKernelTellsOfAnInnerOperationWhatNotesCaptured(t *testing.T) {
 			[]step{{7, 5, 5, 1, letters(159), letters(159), 0}}}, // and no room for the key
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			f, o := watchDetails(t)
 			f.do(append(append([]string{eight, "command 3"}, test.commands...), "end")...)
 			r := o.one()
 			if diff := cmp.Diff(test.want, stepsOf(&r.Record)); diff != "" {
@@ -114,6 +115,7 @@ func TestKernelTellsOfAnInnerOperationWhatNotesCaptured(t *testing.T) {
 }
 
 func TestKernelComparesWhatTwoPathsLeadTo(t *testing.T) {
+	t.Parallel()
 	f, o := watchDetails(t)
 	f.do(alice, "command 3", "note 5 s:a", "step_start 7", "step_done 0", "end")
 	r := o.one()
@@ -124,6 +126,7 @@ func TestKernelComparesWhatTwoPathsLeadTo(t *testing.T) {
 
 // The last four steps of a record have details.
 func TestKernelKeepsTheLastDetails(t *testing.T) {
+	t.Parallel()
 	f, o := watchDetails(t)
 	f.do(eight, "command 3")
 	for i := range 6 {
@@ -143,6 +146,7 @@ func TestKernelKeepsTheLastDetails(t *testing.T) {
 // What is told in one statement is not of the next, and outside of statements
 // nothing is.
 func TestKernelForgetsDetailsWithTheirStatement(t *testing.T) {
+	t.Parallel()
 	f, o := watchDetails(t)
 	f.do(eight, "note 4 s:outside", "command 3", "note 5 s:a", "end", "command 3", "step_start 7", "step_done 0", "end",
 		"command 3", "end")
@@ -156,6 +160,7 @@ func TestKernelForgetsDetailsWithTheirStatement(t *testing.T) {
 }
 
 func TestKernelJoinsPartsToTheFirstOnesDetails(t *testing.T) {
+	t.Parallel()
 	f, o := watchDetails(t, "  step:\n    parent: query\n", "  step:\n    parent: query\n    joins: [7]\n")
 	for range 20 {
 		f.do(eight, "command 3", "note 5 s:a", "parts 1 7", "note 6 s:b", "parts 2 7", "end")

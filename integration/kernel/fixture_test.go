@@ -12,6 +12,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -20,28 +22,56 @@ import (
 	"github.com/spanbridge/spanbridge/probes/catalog"
 )
 
-// compileFixture builds a program of fixtures/. Where there is no compiler, as
-// in a small virtual machine, SPANBRIDGE_FIXTURES names the folder of programs
-// built before, each under the name of its source file.
+// compileFixture builds a program of fixtures/, once for all tests, and returns a
+// copy of the test's own: whatever runs from its file is the test's. Where there is
+// no compiler, as in a small virtual machine, SPANBRIDGE_FIXTURES names the folder
+// of programs built before, each under the name of its source file.
 func compileFixture(t testing.TB, source string) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "fixture")
-	if dir := os.Getenv("SPANBRIDGE_FIXTURES"); dir != "" {
-		program, err := os.ReadFile(filepath.Join(dir, source))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, program, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		return path
+	dir := os.Getenv("SPANBRIDGE_FIXTURES")
+	if dir == "" {
+		dir = compiled
 	}
-	out, err := exec.Command("gcc", "-O2", "-g", "-Wall", "-Werror", "-rdynamic", "-pthread", "-o", path,
-		filepath.Join("fixtures", source)).CombinedOutput()
+	built := filepath.Join(dir, source)
+	compiling.Lock()
+	defer compiling.Unlock()
+	if _, err := os.Stat(built); err != nil {
+		out, err := exec.Command("gcc", "-O2", "-g", "-Wall", "-Werror", "-rdynamic", "-pthread", "-o", built,
+			filepath.Join("fixtures", source)).CombinedOutput()
+		if err != nil {
+			t.Fatalf("compile %s: %v\n%s", source, err, out)
+		}
+	}
+	program, err := os.ReadFile(built)
 	if err != nil {
-		t.Fatalf("compile %s: %v\n%s", source, err, out)
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "fixture")
+	// No process that another test starts meanwhile may inherit the file while it is
+	// written to: it could not be executed then (execve(2), ETXTBSY).
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	if err := os.WriteFile(path, program, 0o755); err != nil {
+		t.Fatal(err)
 	}
 	return path
+}
+
+var (
+	compiled  string // the folder of the programs that compileFixture has built
+	compiling sync.Mutex
+)
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "spanbridge-fixtures-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	compiled = dir
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
 }
 
 // fixture is a running program of fixtures/ that takes commands.

@@ -25,6 +25,7 @@ func (o *observer) check(name string, want bridge.OpCounts) {
 }
 
 func TestKernelTakesAnEndWithoutAStartForWhatFollows(t *testing.T) {
+	t.Parallel()
 	f, o := watchSession(t, probes.Config{})
 	f.do("attributes 1 0 traceparent s:"+traceparent, alice, "command 22", "command 3", "note 5 s:first",
 		"session 42 s:alice 1064 s:FAIL", "end",
@@ -62,6 +63,7 @@ func TestKernelTakesAnEndWithoutAStartForWhatFollows(t *testing.T) {
 }
 
 func TestKernelCountsNothingOfWhatDidNotFollow(t *testing.T) {
+	t.Parallel()
 	path := compileFixture(t, "probes.c")
 	pair := []string{alice, "command 3", "end"}
 	one := bridge.OpCounts{Starts: 1, Dones: 1, Paired: 1, Submitted: 1}
@@ -135,6 +137,7 @@ const announced = `        start:
 `
 
 func TestKernelBeginsWhereAnOperationIsAnnounced(t *testing.T) {
+	t.Parallel()
 	f, o := watchSession(t, probes.Config{}, announced, announcing)
 	f.do(alice, "announce", "note 1 s:early", "spin 300000", "step_start 8", "step_done 0",
 		"attributes 1 0 traceparent s:"+traceparent, "command 3", "note 2 s:late", "announce", "end")
@@ -159,6 +162,7 @@ func TestKernelBeginsWhereAnOperationIsAnnounced(t *testing.T) {
 }
 
 func TestKernelCountsNothingOfWhatWasOnlyAnnounced(t *testing.T) {
+	t.Parallel()
 	f, o := watchSession(t, probes.Config{}, announced, announcing)
 	f.do(alice, "announce", "command 22", "end",
 		"announce", "announce", "command 3", "end", // one
@@ -171,6 +175,7 @@ func TestKernelCountsNothingOfWhatWasOnlyAnnounced(t *testing.T) {
 }
 
 func TestKernelCountsEndsOfWhatItDidNotOpenAsUnwanted(t *testing.T) {
+	t.Parallel()
 	f, o := watchSession(t, probes.Config{})
 	f.do(alice, "command 22", "note 1 s:x", "end", "end", "command 99", "end", "command 3", "end")
 	if r := o.one(); r.Command != 3 || r.Before != 64 {

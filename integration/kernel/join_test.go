@@ -16,6 +16,7 @@ import (
 // of the fixture. The kernel may let another thread run in between for longer than
 // what joins, so it is tried again.
 func TestKernelJoinsThePartsOfAWait(t *testing.T) {
+	t.Parallel()
 	f := startFixture(t, compileFixture(t, "probes.c"))
 	o := observe(t, f, variant(t, "    parent: query\n", "    parent: query\n    joins: [7]\n"), probes.Config{})
 	var r record
@@ -43,6 +44,7 @@ func TestKernelJoinsThePartsOfAWait(t *testing.T) {
 // TestKernelJoinsNothingAcrossStatements: what ended last may be of the
 // statement around this one.
 func TestKernelJoinsNothingAcrossStatements(t *testing.T) {
+	t.Parallel()
 	f := startFixture(t, compileFixture(t, "probes.c"))
 	o := observe(t, f, variant(t, "    parent: query\n", "    parent: query\n    joins: [7]\n"), probes.Config{})
 	f.do(start, "parts 1 7", start, "parts 1 7", done, done)

@@ -84,6 +84,7 @@ const (
 )
 
 func TestKernelPairsStartAndDone(t *testing.T) {
+	t.Parallel()
 	f := startFixture(t, compileFixture(t, "probes.c"))
 	o := observe(t, f, fixtureProfile, probes.Config{})
 	f.do("start s:SELECT_1 8 42 s:shop s:alice 0", "spin 200000", "done 1 1064 null 0")
@@ -113,6 +114,7 @@ func TestKernelPairsStartAndDone(t *testing.T) {
 }
 
 func TestKernelKeepsNestedOperationsApart(t *testing.T) {
+	t.Parallel()
 	f := startFixture(t, compileFixture(t, "probes.c"))
 	o := observe(t, f, fixtureProfile, probes.Config{})
 	overflow := uint64(0)
@@ -146,6 +148,7 @@ func TestKernelKeepsNestedOperationsApart(t *testing.T) {
 }
 
 func TestKernelCountsWhatDoesNotPair(t *testing.T) {
+	t.Parallel()
 	path := compileFixture(t, "probes.c")
 
 	tests := []struct {

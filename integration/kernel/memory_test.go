@@ -24,6 +24,7 @@ func letters(n int) string {
 const allButFaults = ^(bridge.FlagFault | bridge.FlagTextFault)
 
 func TestKernelReadsStringsWhereTheyLie(t *testing.T) {
+	t.Parallel()
 	f := startFixture(t, compileFixture(t, "probes.c"))
 	o := observe(t, f, fixtureProfile, probes.Config{})
 	tests := []struct {
@@ -79,6 +80,7 @@ func namespaces(o *observer) map[string]uint64 {
 }
 
 func TestKernelKeepsHeadAndTailOfATextOfKnownLength(t *testing.T) {
+	t.Parallel()
 	const head, tail = 256, 512
 	f := startFixture(t, compileFixture(t, "probes.c"))
 	o := observe(t, f, fixtureProfile, probes.Config{Programs: probes.Programs{TextHead: head}})
@@ -103,6 +105,7 @@ func TestKernelKeepsHeadAndTailOfATextOfKnownLength(t *testing.T) {
 }
 
 func TestKernelKeepsTheHeadOfATextThatEndsWithANul(t *testing.T) {
+	t.Parallel()
 	const head = 256
 	f := startFixture(t, compileFixture(t, "probes.c"))
 	o := observe(t, f, variant(t, knownText, endedText), probes.Config{Programs: probes.Programs{TextHead: head}})
@@ -127,6 +130,7 @@ func TestKernelKeepsTheHeadOfATextThatEndsWithANul(t *testing.T) {
 }
 
 func TestKernelReadsTextsThatAreHardToReach(t *testing.T) {
+	t.Parallel()
 	f := startFixture(t, compileFixture(t, "probes.c"))
 	known := observe(t, f, fixtureProfile, probes.Config{Programs: probes.Programs{TextHead: 4096}})
 	tests := []struct {
@@ -202,6 +206,7 @@ operations:
 `
 
 func TestKernelReadsEveryShapeOfArgument(t *testing.T) {
+	t.Parallel()
 	if runtime.GOARCH != "amd64" {
 		t.Skip("the shapes are those of x86-64")
 	}

@@ -15,6 +15,7 @@ import (
 )
 
 func TestKernelCarriesInnerOperationsInTheRecordAround(t *testing.T) {
+	t.Parallel()
 	f := startFixture(t, compileFixture(t, "probes.c"))
 	o := observe(t, f, fixtureProfile, probes.Config{})
 	f.do("step_start 9", "step_done 0", start, "steps 100", done)
@@ -42,6 +43,7 @@ func TestKernelCarriesInnerOperationsInTheRecordAround(t *testing.T) {
 }
 
 func TestKernelGivesEveryRecordItsOwnInnerOperations(t *testing.T) {
+	t.Parallel()
 	f := startFixture(t, compileFixture(t, "probes.c"))
 	o := observe(t, f, fixtureProfile, probes.Config{})
 	f.do("start s:outer 5 1 s:db s:user 0", "step_start 1",
@@ -69,6 +71,7 @@ func TestKernelGivesEveryRecordItsOwnInnerOperations(t *testing.T) {
 }
 
 func TestKernelCountsEveryOperationInItsNamespace(t *testing.T) {
+	t.Parallel()
 	f := startFixture(t, compileFixture(t, "probes.c"))
 	o := observe(t, f, fixtureProfile, probes.Config{})
 	f.do("start s:a 1 1 s:outer s:u 0", "phase_start", "phase_done",
@@ -92,6 +95,7 @@ func TestKernelCountsEveryOperationInItsNamespace(t *testing.T) {
 }
 
 func TestKernelTellsEndsOfWhatFoundNoRoomFromOthers(t *testing.T) {
+	t.Parallel()
 	f := startFixture(t, compileFixture(t, "probes.c"))
 	o := observe(t, f, fixtureProfile, probes.Config{})
 	const depth = 16
@@ -118,6 +122,7 @@ func TestKernelTellsEndsOfWhatFoundNoRoomFromOthers(t *testing.T) {
 // Programs sleep and are preempted: threads on one CPU must not see each other's
 // scratch memory, nor each other's stack (bpf/stack.bpf.h).
 func TestKernelKeepsThreadsApart(t *testing.T) {
+	t.Parallel()
 	f := startFixture(t, compileFixture(t, "probes.c"))
 	o := observe(t, f, fixtureProfile, probes.Config{Programs: probes.Programs{RingBytes: 64 << 20}})
 	n := 20_000

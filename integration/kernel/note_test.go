@@ -15,6 +15,7 @@ import (
 )
 
 func TestKernelCapturesAtNotesIntoTheOpenOperation(t *testing.T) {
+	t.Parallel()
 	f, o := watchSession(t, probes.Config{})
 	f.do(alice, "note 1 s:before", "command 3", "note 0 s:a", "note 4 s:middle_one", "note 6 s:short", "end")
 	r := o.one()
@@ -32,6 +33,7 @@ func TestKernelCapturesAtNotesIntoTheOpenOperation(t *testing.T) {
 // A note can be hit any number of times: its strings take the room of one another,
 // and what finds none is marked, never at the cost of the text.
 func TestKernelKeepsTheTextWhateverNotesCapture(t *testing.T) {
+	t.Parallel()
 	f, o := watchSession(t, probes.Config{})
 	text := letters(3000)
 	for _, test := range []struct {
@@ -65,6 +67,7 @@ func TestKernelKeepsTheTextWhateverNotesCapture(t *testing.T) {
 }
 
 func TestKernelCapturesATextAtANote(t *testing.T) {
+	t.Parallel()
 	f, o := watchSession(t, probes.Config{}, "            text: {path: text, type: sql, length: {path: length}}\n", "",
 		"            remark: {arg: 2, type: string, max: 200}\n", "            text: {arg: 2, type: sql}\n")
 	f.do(alice, "command 3", "note 1 s:UPDATE_t", "note 2 s:DELETE", "end")
@@ -79,6 +82,7 @@ func TestKernelCapturesATextAtANote(t *testing.T) {
 }
 
 func TestKernelEndsAnOperationAfterItsLastNote(t *testing.T) {
+	t.Parallel()
 	f, o := watchSession(t, probes.Config{}, "        done:\n          probe: usdt:exe:fixture:command__end\n",
 		"          - {probe: \"usdt:exe:fixture:last\", last: true}\n        done:\n          probe: usdt:exe:fixture:command__end\n          after_note: true\n",
 		`          probe: usdt:exe:fixture:note
@@ -108,6 +112,7 @@ const shieldsProfile = `
 `
 
 func TestKernelEndsNothingThroughAShield(t *testing.T) {
+	t.Parallel()
 	f, o := watchSession(t, probes.Config{}, "  step:\n", shieldsProfile[1:]+"  step:\n")
 	f.do(alice, "command 3", "phase_start", "end", "note 1 s:inside", "step_start 1", "step_done 0", "end", "phase_done", "end")
 	r := o.one()

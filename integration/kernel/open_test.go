@@ -33,6 +33,7 @@ func (o *observer) drained() []record {
 }
 
 func TestKernelTellsWhatIsOpenAtTheEnd(t *testing.T) {
+	t.Parallel()
 	f := startFixture(t, compileFixture(t, "probes.c"))
 	o := observe(t, f, fixtureProfile, probes.Config{})
 	f.do(open, "step_start 7", "step_done 0", "step_start 8", "step_start 9", open, "phase_start")
@@ -82,6 +83,7 @@ func TestKernelTellsWhatIsOpenAtTheEnd(t *testing.T) {
 // TestKernelTellsOnceWhatIsOpen ends the process after the session has taken what
 // was open, while the kernel side still looks.
 func TestKernelTellsOnceWhatIsOpen(t *testing.T) {
+	t.Parallel()
 	f := startFixture(t, compileFixture(t, "probes.c"))
 	o := observe(t, f, fixtureProfile, probes.Config{})
 	f.do(open)
@@ -149,6 +151,7 @@ func (o *observer) eachOnce(records map[uint32]int) bool {
 }
 
 func TestKernelTellsWhatEndsWithItsThread(t *testing.T) {
+	t.Parallel()
 	f := startFixture(t, compileFixture(t, "probes.c"))
 	// Whoever asked for long ones, and for none at all, wants to know of these.
 	o := observe(t, f, fixtureProfile, probes.Config{MinDuration: time.Hour, Sample: 1e-9})
@@ -168,6 +171,7 @@ func TestKernelTellsWhatEndsWithItsThread(t *testing.T) {
 // TestKernelTellsWhatIsOpenHoweverDeep has more open than there are record
 // buffers, with more data than the kernel's iterator has room for.
 func TestKernelTellsWhatIsOpenHoweverDeep(t *testing.T) {
+	t.Parallel()
 	f := startFixture(t, compileFixture(t, "probes.c"))
 	cfg := probes.Config{}
 	cfg.TextHead = 32 << 10

@@ -40,6 +40,7 @@ operations:
 // Kernels before Linux 6.6 have a uprobe and a uretprobe for every site, later
 // ones links to many.
 func TestKernelReadsWhatFunctionsReturn(t *testing.T) {
+	t.Parallel()
 	f := startFixture(t, compileFixture(t, "probes.c"))
 	o := observe(t, f, returnProfile, probes.Config{})
 	for _, test := range []struct {

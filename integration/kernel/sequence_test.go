@@ -39,6 +39,7 @@ func (r *record) entryValues() (values []uint64) {
 }
 
 func TestKernelEndsEachPartOfASequenceWithTheNext(t *testing.T) {
+	t.Parallel()
 	f, o := watchStages(t)
 	f.do(alice, "stage 9", "stage_end", "command 3", "spin 100000", "stage 1", "spin 100000", "step_start 7", "stage 2", "step_done 0",
 		"stage_end", "spin 100000", "stage 3", "stage 3", "end", "stage 4", "end")
@@ -67,6 +68,7 @@ func TestKernelEndsEachPartOfASequenceWithTheNext(t *testing.T) {
 }
 
 func TestKernelSumsThePartsOfASequenceThatFindNoRoom(t *testing.T) {
+	t.Parallel()
 	f, o := watchStages(t)
 	f.do(alice, "command 3")
 	for i := range 100 {
@@ -88,6 +90,7 @@ func TestKernelSumsThePartsOfASequenceThatFindNoRoom(t *testing.T) {
 }
 
 func TestKernelAccountsForPartsThatAreNotSeenToEnd(t *testing.T) {
+	t.Parallel()
 	f, o := watchStages(t)
 	f.do(alice, "command 3", "stage 1", "command 3", "stage 2", "end", // the first command has no end
 		"stage 3", "command 3", "end", // nothing followed
@@ -108,6 +111,7 @@ func TestKernelAccountsForPartsThatAreNotSeenToEnd(t *testing.T) {
 }
 
 func TestKernelKeepsSequencesOfNestedOperationsApart(t *testing.T) {
+	t.Parallel()
 	f, o := watchSession(t, probes.Config{}, "  step:\n", sequenceProfile+"  step:\n",
 		"  call:\n", "  inside:\n    tiers: [{tier: usdt, start: {probe: \"usdt:exe:fixture:phase__start\"}, done: {probe: \"usdt:exe:fixture:phase__done\"}}]\n  call:\n")
 	f.do(alice, "command 3", "stage 1", "phase_start", "stage 2", "phase_done", "stage 3", "end")

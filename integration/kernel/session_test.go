@@ -98,6 +98,7 @@ func watchSession(t *testing.T, cfg probes.Config, replace ...string) (*fixture,
 const alice = "session 42 s:alice 0 s:SELECT_1"
 
 func TestKernelWalksThePathsOfASession(t *testing.T) {
+	t.Parallel()
 	f, o := watchSession(t, probes.Config{})
 	tests := []struct {
 		name, session string
@@ -163,6 +164,7 @@ func presentTexts(texts map[string]string) map[string]string {
 }
 
 func TestKernelReadsWhatAFunctionReturns(t *testing.T) {
+	t.Parallel()
 	f, o := watchSession(t, probes.Config{})
 	f.do("enter -9 null 0")
 	if diff := cmp.Diff(map[string]int64{"kind": -9, "result": -8}, o.one().values); diff != "" {
@@ -174,6 +176,7 @@ func TestKernelReadsWhatAFunctionReturns(t *testing.T) {
 }
 
 func TestKernelReadsOnlyWhatItDecidesByOfWhatIsLeftOut(t *testing.T) {
+	t.Parallel()
 	f, o := watchSession(t, probes.Config{MinDuration: time.Hour}, "            opened_by: {path: user, type: string, max: 32}\n", "")
 	f.do("session 1 cold:user 0 s:SELECT_1", "command 3", "end")
 	if all := o.records(); len(all) != 0 {
@@ -195,6 +198,7 @@ func TestKernelReadsOnlyWhatItDecidesByOfWhatIsLeftOut(t *testing.T) {
 }
 
 func TestKernelKeepsWhatSetsSomethingForLater(t *testing.T) {
+	t.Parallel()
 	f, o := watchSession(t, probes.Config{MinDuration: time.Hour})
 	for _, test := range []struct {
 		text string
@@ -220,6 +224,7 @@ func TestKernelKeepsWhatSetsSomethingForLater(t *testing.T) {
 }
 
 func TestKernelKeepsByTheTextOfTheStart(t *testing.T) {
+	t.Parallel()
 	f := startFixture(t, compileFixture(t, "probes.c"))
 	o := observe(t, f, variant(t, "  query:\n", "  query:\n    keep: set_x\n"), probes.Config{MinDuration: time.Hour})
 	f.do("start s:SET_xyz 7 1 s:d s:u 0", done,
@@ -236,6 +241,7 @@ func TestKernelKeepsByTheTextOfTheStart(t *testing.T) {
 const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 func TestKernelFindsTheQueryAttribute(t *testing.T) {
+	t.Parallel()
 	f, o := watchSession(t, probes.Config{})
 	f.do(alice)
 	tests := []struct {

@@ -50,8 +50,8 @@ func TestKernelCostOfASwitch(t *testing.T) {
 		{name: "threads of others", kind: "n"}, {name: "between operations", kind: "s"},
 		{name: "in an operation, futex", kind: "f"}, {name: "in an operation, pipe", kind: "p"},
 	}
-	const turns, repeats, rounds = 60, 4, 1000
-	for range turns {
+	const repeats, rounds = 4, 1000
+	for range slicesOf(60) {
 		for _, k := range kinds {
 			for range repeats {
 				k.off = append(k.off, k.slice(t, f, rounds))

@@ -34,7 +34,7 @@ suite() {
 	dir="$tree/suites/$package"
 	mkdir -p "$dir"
 	CGO_ENABLED=0 go test -c -tags integration -ldflags='-s -w' -o "$dir/tests" "$package"
-	printf '%s\n' -test.v -test.timeout=40m -test.skip=TestKernelCost "$@" >"$dir/arguments"
+	printf '%s\n' -test.v -test.timeout=40m -test.parallel=1 -test.skip=TestKernelCost "$@" >"$dir/arguments"
 	if [ "$package" = ./integration/kernel ]; then fixtures; else server; fi
 }
 
