@@ -105,7 +105,12 @@ func TestKilledAndAbortedStatementsEnd(t *testing.T) {
 			execute(t.Context(), victim, step{sql: "DO 'a'; SELECT SLEEP(30); DO 'never'"})
 			close(done)
 		}()
-		time.Sleep(300 * time.Millisecond)
+		eventually(t, "the statement to sleep", func() bool {
+			var n int
+			err := db.QueryRowContext(t.Context(),
+				fmt.Sprintf("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID = %d AND STATE = 'User sleep'", id)).Scan(&n)
+			return err == nil && n == 1
+		})
 		if _, err := db.ExecContext(t.Context(), fmt.Sprintf("%s %d", how, id)); err != nil {
 			t.Fatal(err)
 		}
@@ -150,7 +155,13 @@ func TestConnectionsArePairs(t *testing.T) {
 	if err := refused.PingContext(t.Context()); err == nil {
 		t.Fatal("login of nobody was accepted")
 	}
-	time.Sleep(200 * time.Millisecond) // the server notices a closed connection by itself
+	eventually(t, "the ends of three connections", func() bool { // the server notices them by itself
+		ends := 0
+		for _, h := range w.snapshot() {
+			ends += btoi(h.kind == 'E')
+		}
+		return ends >= 3
+	})
 	if _, err := db.ExecContext(t.Context(), "DO 'end of connections'"); err != nil {
 		t.Fatal(err)
 	}
@@ -172,6 +183,16 @@ func TestConnectionsArePairs(t *testing.T) {
 	}
 	if closed != 3 {
 		t.Errorf("%d connections closed, want 3 (still open: %v)", closed, open)
+	}
+}
+
+// eventually polls until the condition holds.
+func eventually(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !condition(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain: %s", what)
+		}
 	}
 }
 
