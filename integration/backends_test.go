@@ -19,12 +19,12 @@ import (
 
 const backendPatience = 30 * time.Second
 
-// exportTo lets the programs that this test starts export to an OTLP endpoint.
-func exportTo(t *testing.T, protocol, endpoint string) {
-	t.Helper()
-	t.Setenv("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
-	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
-	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "200")
+// exporting is the environment of a program that exports to an OTLP endpoint.
+func exporting(protocol, endpoint string) []string {
+	return []string{
+		"OTEL_EXPORTER_OTLP_PROTOCOL=" + protocol, "OTEL_EXPORTER_OTLP_ENDPOINT=" + endpoint,
+		"OTEL_BSP_SCHEDULE_DELAY=200",
+	}
 }
 
 func startJaeger(t *testing.T) *backends.Jaeger {
@@ -73,6 +73,7 @@ func wantDelivered(t *testing.T, r *result) {
 }
 
 func TestJaegerShowsTheServersSpansBelowTheApplications(t *testing.T) {
+	t.Parallel()
 	jaeger := startJaeger(t)
 	for _, test := range []struct {
 		protocol, endpoint string
@@ -83,9 +84,9 @@ func TestJaegerShowsTheServersSpansBelowTheApplications(t *testing.T) {
 	} {
 		t.Run("sent by "+strings.ReplaceAll(test.protocol, "/", " and ")+" with the tier "+test.tier.name, func(t *testing.T) {
 			server := startServer(t, test.tier)
-			exportTo(t, test.protocol, test.endpoint)
-			bridge := startBridge(t, "--target", strconv.Itoa(server.PID), "--export", "otlp")
-			shop := goShopping(t, server)
+			env := exporting(test.protocol, test.endpoint)
+			bridge := startBridgeWith(t, env, "--target", strconv.Itoa(server.PID), "--export", "otlp")
+			shop := goShopping(t, server, env)
 			ctx, cancel := context.WithTimeout(t.Context(), backendPatience)
 			defer cancel()
 			wantTrace := func(id string, apps int, texts []string) {
@@ -112,12 +113,13 @@ func TestJaegerShowsTheServersSpansBelowTheApplications(t *testing.T) {
 }
 
 func TestCollectorReceivesSpansAndMetricsWithItsConfigurationAsItStands(t *testing.T) {
+	t.Parallel()
 	collector := startCollector(t)
 	tier := tierNamed(t, "plugin")
 	server := startServer(t, tier)
-	exportTo(t, "http/protobuf", collector.OTLPHTTP)
-	bridge := startBridge(t, "--target", strconv.Itoa(server.PID), "--export", "otlp")
-	shop := goShopping(t, server)
+	env := exporting("http/protobuf", collector.OTLPHTTP)
+	bridge := startBridgeWith(t, env, "--target", strconv.Itoa(server.PID), "--export", "otlp")
+	shop := goShopping(t, server, env)
 	r := bridge.stop() // what it holds is delivered now
 	wantDelivered(t, r)
 

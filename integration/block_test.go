@@ -62,8 +62,31 @@ var traceLine = regexp.MustCompile(`-(\d+)\s+\[.* (\d+)\.(\d{6}): (block_getrq|b
 
 const sectorSize = 512
 
-// reads returns what threads have asked for and got, in the order of the asking.
-func (b *blockTrace) reads(t *testing.T, tids map[int64]bool) (all []blockRead) {
+// period is a time of the wall clock.
+type period struct{ start, end nanoseconds }
+
+// during reports whether a time is in one of these periods. Clocks may differ a little.
+func during(all []period, at nanoseconds) bool {
+	const apart = nanoseconds(200 * time.Microsecond)
+	return slices.ContainsFunc(all, func(p period) bool { return at > p.start-apart && at < p.end+apart })
+}
+
+// monotonicZero is when the tracer's clock was zero.
+func monotonicZero() nanoseconds {
+	for {
+		var before, after unix.Timespec
+		unix.ClockGettime(unix.CLOCK_MONOTONIC, &before)
+		now := time.Now().UnixNano()
+		unix.ClockGettime(unix.CLOCK_MONOTONIC, &after)
+		if after.Nano()-before.Nano() < (50 * time.Microsecond).Nanoseconds() { // nobody else ran in between
+			return nanoseconds(now - before.Nano())
+		}
+	}
+}
+
+// reads returns what threads have asked for in their statements and got, in the
+// order of the asking. In between a thread has pages of its program read, too.
+func (b *blockTrace) reads(t *testing.T, statements map[int64][]period) (all []blockRead) {
 	t.Helper()
 	lines, err := os.ReadFile(filepath.Join(b.dir, "trace"))
 	if err != nil {
@@ -73,13 +96,14 @@ func (b *blockTrace) reads(t *testing.T, tids map[int64]bool) (all []blockRead) 
 		index int
 		at    time.Duration
 	}
+	zero := monotonicZero()
 	open := make(map[string]asked) // by disk and sector
 	for _, m := range traceLine.FindAllStringSubmatch(string(lines), -1) {
 		tid, seconds, micros, sector, sectors := integer(t, m[1]), integer(t, m[2]), integer(t, m[3]), integer(t, m[6]), integer(t, m[7])
 		at := time.Duration(seconds)*time.Second + time.Duration(micros)*time.Microsecond
 		where := m[5] + " " + m[6]
 		if m[4] == "block_getrq" {
-			if tids[tid] {
+			if during(statements[tid], zero+nanoseconds(at)) {
 				open[where] = asked{len(all), at}
 				all = append(all, blockRead{sector: sector})
 			}
@@ -104,6 +128,7 @@ func integer(t *testing.T, text string) int64 {
 // are in no cache. Every read that the kernel's own tracer has of the serving threads is a
 // span below a statement, of the same sector, with the same bytes, and took as long.
 func TestReadsFromTheDiskAreBelowTheStatementThatAskedForThem(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name  string
 		own   string // the server's own word for it
@@ -118,9 +143,14 @@ func TestReadsFromTheDiskAreBelowTheStatementThatAskedForThem(t *testing.T) {
 			server, work := test.start(t)
 			trace := traceBlock(t)
 			r := watch(t, server, work, "--detail", "stages")
-			spans, tids := r.blockReads(t)
-			traced := trace.reads(t, tids)
-			wantSameReads(t, spans, traced)
+			spans, statements := r.blockReads(t)
+			traced := trace.reads(t, statements)
+			defer func() {
+				if t.Failed() {
+					t.Logf("%s", r.stderr)
+				}
+			}()
+			wantSameReads(t, spans, traced, r.ledger["mysql/read/uprobe"]["replaced"])
 			if test.own != "" && !slices.ContainsFunc(r.spans, func(s otlpSpan) bool { return s.Name == test.own }) {
 				t.Errorf("there is no span %q", test.own)
 			}
@@ -159,15 +189,16 @@ func coldReadsOfPostgreSQL(t *testing.T) (*servers.Server, func()) {
 	}
 }
 
-// blockReads are the reads by their spans, and the threads that served the statements.
-func (r *result) blockReads(t *testing.T) (all []blockRead, tids map[int64]bool) {
+// blockReads are the reads by their spans, and when each thread served statements.
+func (r *result) blockReads(t *testing.T) (all []blockRead, statements map[int64][]period) {
 	t.Helper()
 	roots := make(map[string]*otlpSpan)
-	tids = make(map[int64]bool)
+	statements = make(map[int64][]period)
 	for i := range r.spans {
 		if s := &r.spans[i]; s.Kind == kindServer {
 			roots[s.TraceID] = s
-			tids[s.Attrs["thread.id"].(int64)] = true
+			tid := s.Attrs["thread.id"].(int64)
+			statements[tid] = append(statements[tid], period{s.Start, s.End})
 		}
 	}
 	for i := range r.spans {
@@ -184,11 +215,12 @@ func (r *result) blockReads(t *testing.T) (all []blockRead, tids map[int64]bool)
 		}
 		all = append(all, blockRead{s.Attrs["spanbridge.disk.sector"].(int64), s.Attrs["spanbridge.disk.io.bytes"].(int64), s.duration()})
 	}
-	return all, tids
+	return all, statements
 }
 
-// wantSameReads compares two accounts.
-func wantSameReads(t *testing.T, spans, traced []blockRead) {
+// wantSameReads compares two accounts. Of a page that MySQL reads in the middle of
+// reading another one no request is told; the ledger has how many those are.
+func wantSameReads(t *testing.T, spans, traced []blockRead, nested uint64) {
 	t.Helper()
 	counted := make(map[string]int)
 	var bytes int64
@@ -202,12 +234,16 @@ func wantSameReads(t *testing.T, spans, traced []blockRead) {
 		counted[r.String()]--
 		took = append(took, r.took)
 	}
+	untold := uint64(0)
 	for read, n := range counted {
-		if n != 0 {
+		if n < 0 {
 			t.Errorf("%s: %+d by the tracer", read, n)
+		} else if n > 0 {
+			t.Logf("%s: %+d by the tracer", read, n)
+			untold += uint64(n)
 		}
 	}
-	if len(spans) < 20 || len(spans) != len(traced) {
+	if len(spans) < 20 || untold > nested {
 		t.Fatalf("%d spans of %d reads", len(spans), len(traced))
 	}
 	got, median := median(took), median(want)

@@ -59,6 +59,7 @@ func callsProfile(t *testing.T, file, without string) string {
 }
 
 func TestCallsAreHitHoweverAProgramWasBuilt(t *testing.T) {
+	t.Parallel()
 	const direct, all = 3, 4 // kinds of calls: by name, and those of callbacks too
 	for _, test := range []struct {
 		name    string
@@ -88,6 +89,7 @@ func TestCallsAreHitHoweverAProgramWasBuilt(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			program := startWaiting(t, buildCalls(t, test.library, test.options...), fmt.Sprint(callRounds))
 			file := "exe"
 			if test.library {

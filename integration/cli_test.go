@@ -117,6 +117,7 @@ func TestFailuresSayInALineWhatIsWrong(t *testing.T) {
 
 // Uprobes of old needed tracefs. It is not mounted in most containers.
 func TestRunNeedsNoTracefs(t *testing.T) {
+	t.Parallel()
 	w := byUprobe
 	s := w.server(t)
 	if _, err := os.Stat("/sys/kernel/tracing/uprobe_events"); err == nil {
@@ -133,6 +134,7 @@ func TestRunNeedsNoTracefs(t *testing.T) {
 }
 
 func TestRunEndsByItselfAfterItsDuration(t *testing.T) {
+	t.Parallel()
 	s := byUprobe.server(t)
 	began := time.Now()
 	code, _, stderr := command(t, nil, "run", "--export", "none", "--target", pidOf(s), "--duration", "1s")
@@ -145,6 +147,7 @@ func TestRunEndsByItselfAfterItsDuration(t *testing.T) {
 }
 
 func TestProbesOfARunningServerAreListed(t *testing.T) {
+	t.Parallel()
 	s := byPlugin.server(t)
 	code, stdout, stderr := command(t, nil, "probes", "list", pidOf(s))
 	if code != 0 || stderr != "" {

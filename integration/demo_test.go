@@ -7,6 +7,7 @@ package integration
 import (
 	"bytes"
 	"context"
+	"os"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -21,7 +22,7 @@ import (
 const demoPatience = time.Minute
 
 // runDemo runs "spanbridge demo" and returns its standard output.
-func runDemo(t *testing.T, args ...string) string {
+func runDemo(t *testing.T, env []string, args ...string) string {
 	t.Helper()
 	path, err := program.Path()
 	if err != nil {
@@ -31,7 +32,7 @@ func runDemo(t *testing.T, args ...string) string {
 	defer cancel()
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, path, append([]string{"demo"}, args...)...)
-	cmd.Env = append(cmd.Environ(), "COLUMNS=120")
+	cmd.Env = append(append(os.Environ(), "COLUMNS=120"), env...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("demo: %v\n%s\n%s", err, &stdout, &stderr)
@@ -102,12 +103,13 @@ func wantDemo(t *testing.T, out string) []*drawnSpan {
 }
 
 func TestDemoEndsWithTheTraceDrawn(t *testing.T) {
+	t.Parallel()
 	for what, args := range map[string][]string{
 		"of a stock server":           nil,
 		"of a server with the plugin": {"--plugin", "../build/spanbridge_usdt.so"},
 	} {
 		t.Run(what, func(t *testing.T) {
-			if out := runDemo(t, args...); !strings.Contains(out, "error 1054") {
+			if out := runDemo(t, nil, args...); !strings.Contains(out, "error 1054") {
 				t.Errorf("the failed statement is not drawn as one\n%s", out)
 			} else {
 				wantDemo(t, out)
@@ -117,12 +119,12 @@ func TestDemoEndsWithTheTraceDrawn(t *testing.T) {
 }
 
 func TestDemoExportsToABackend(t *testing.T) {
+	t.Parallel()
 	jaeger := startJaeger(t)
 	for protocol, endpoint := range map[string]string{
 		"http/protobuf": jaeger.OTLPHTTP, "grpc": "http://" + jaeger.OTLPGRPC,
 	} {
-		exportTo(t, protocol, endpoint)
-		out := runDemo(t, "--export")
+		out := runDemo(t, exporting(protocol, endpoint), "--export")
 		wantDemo(t, out)
 		ids := regexp.MustCompile(`trace ([0-9a-f]{32})`).FindAllStringSubmatch(out, -1)
 		if len(ids) != 2 {

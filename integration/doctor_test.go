@@ -135,6 +135,7 @@ func start(t *testing.T, s *servers.Server, err error) *servers.Server {
 }
 
 func TestDoctorSaysOfMySQLThatEveryOperationIsServed(t *testing.T) {
+	t.Parallel()
 	s, err := servers.MySQL(t.Context())
 	start(t, s, err)
 	r := doctor(t, 0, "--target", pidOf(s))
@@ -174,6 +175,7 @@ func TestDoctorSaysOfMySQLThatEveryOperationIsServed(t *testing.T) {
 }
 
 func TestDoctorNamesTheSwitchThatStagesNeed(t *testing.T) {
+	t.Parallel()
 	s, err := servers.MySQL(t.Context(), servers.WithArgs("--performance-schema=OFF"))
 	start(t, s, err)
 	r := doctor(t, 0, "--target", pidOf(s), "--detail", "stages")
@@ -188,6 +190,7 @@ func TestDoctorNamesTheSwitchThatStagesNeed(t *testing.T) {
 }
 
 func TestDoctorNamesWhatAStrippedServerDoesNotExport(t *testing.T) {
+	t.Parallel()
 	s, err := servers.StrippedMySQL56(t.Context())
 	start(t, s, err)
 	r := doctor(t, 3, "--target", pidOf(s), "--detail", "stages")
@@ -222,6 +225,7 @@ func TestDoctorNamesWhatAStrippedServerDoesNotExport(t *testing.T) {
 }
 
 func TestDoctorJudgesTheVersionsOfMariaDB(t *testing.T) {
+	t.Parallel()
 	stock, err := servers.StockMariaDB(t.Context())
 	start(t, stock, err)
 	boxed, err := servers.MariaDB118(t.Context())
@@ -252,6 +256,7 @@ func TestDoctorJudgesTheVersionsOfMariaDB(t *testing.T) {
 }
 
 func TestDoctorDisturbsNoBridgeThatRuns(t *testing.T) {
+	t.Parallel()
 	s := byUprobe.server(t)
 	db := openPool(t, s)
 	b := startBridge(t, "--target", pidOf(s), "--detail", "query")
@@ -291,6 +296,7 @@ func startLookalike(t *testing.T) *waitingDemo {
 }
 
 func TestWhatABinaryLacksIsNamedAndTheRestWorks(t *testing.T) {
+	t.Parallel()
 	server := startLookalike(t)
 	r := doctor(t, 3, "--target", server.pid)
 	if target := r.Targets[0]; target.Profile != "mysql" || target.Version != "9.9.1-lookalike" || target.Standing != "unproven" {
@@ -348,6 +354,7 @@ func TestWhatABinaryLacksIsNamedAndTheRestWorks(t *testing.T) {
 // A profile that is named serves whatever process is named, so a wrong one can
 // be: nothing of it is guessed.
 func TestAWrongProfileIsToldByEveryOperationThatIsNotThere(t *testing.T) {
+	t.Parallel()
 	s := byUprobe.server(t)
 	r := doctor(t, 3, "--target", pidOf(s), "--profile", "mysql")
 	if !slices.Contains(r.unseen(), "query") || slices.Contains(r.served(), "query") {

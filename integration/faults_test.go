@@ -160,8 +160,17 @@ func TestStatementsUnderWayAtTheEndAreUnfinished(t *testing.T) {
 // noLongerWaits ends what a journal waits for.
 func noLongerWaits(t *testing.T, db *sql.DB, j *journal) {
 	t.Helper()
-	for _, one := range j.jobs {
-		mustExec(t, db, fmt.Sprintf("KILL QUERY %d", one.id))
+	rows, err := db.QueryContext(t.Context(), "SELECT ID AS sleeper FROM information_schema.PROCESSLIST WHERE STATE = 'User sleep'")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			t.Fatal(err)
+		}
+		mustExec(t, db, fmt.Sprintf("KILL QUERY %d", id))
 	}
 	j.wait()
 }
@@ -174,14 +183,15 @@ func TestStatementsUnderWayAreNotGuessed(t *testing.T) {
 		db := openPool(t, s)
 		j := newJournal(t)
 		for i := range 4 {
-			j.sleep(t.Context(), db, fmt.Sprintf("before_%d", i), 4*time.Second)
+			j.sleep(t.Context(), db, fmt.Sprintf("before_%d", i), time.Minute)
 		}
 		b := startBridge(t, "--target", pidOf(s), "--detail", "query")
-		j.wait()
+		noLongerWaits(t, db, j)
+		noSleepers(t, s)
 		j.sleep(t.Context(), db, "inside", 300*time.Millisecond)
 		j.wait()
 		for i := range 3 {
-			j.sleep(t.Context(), db, fmt.Sprintf("unfinished_%d", i), 4*time.Second)
+			j.sleep(t.Context(), db, fmt.Sprintf("unfinished_%d", i), time.Minute)
 		}
 		r := b.stop()
 		r.mustClose(t)
@@ -194,7 +204,7 @@ func TestStatementsUnderWayAreNotGuessed(t *testing.T) {
 		if row["open"] != 3 || row["no_start"] != unseen {
 			t.Errorf("ledger %v: want open=3 no_start=%d", row, unseen)
 		}
-		j.wait()
+		noLongerWaits(t, db, j)
 
 		b = startBridge(t, "--target", pidOf(s), "--detail", "query")
 		j.sleep(t.Context(), db, "second_run", 300*time.Millisecond)
@@ -244,12 +254,12 @@ func TestFullRingLosesExactlyWhatItCounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	stop := hammer(t, db, 2, "DO 1")
-	time.Sleep(3 * time.Second)
+	time.Sleep(time.Second)
 	ran := stop()
 	if err := b.cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(500 * time.Millisecond)
+	b.hasWritten()
 	const more = 100
 	for i := range more {
 		mustExec(t, db, fmt.Sprintf("DO 1 + 1 -- %d", i))
@@ -274,17 +284,32 @@ func TestFullRingLosesExactlyWhatItCounts(t *testing.T) {
 	}
 }
 
+// hasWritten waits until the bridge has written spans, and writes no more.
+func (b *runningBridge) hasWritten() {
+	b.t.Helper()
+	const quiet = time.Second // twice the longest that a batch waits for
+	size, since := int64(0), time.Now()
+	eventually(b.t, "the spans so far", func() bool {
+		info, err := os.Stat(b.output)
+		if err == nil && info.Size() != size {
+			size, since = info.Size(), time.Now()
+		}
+		return size > 0 && time.Since(since) > quiet
+	})
+}
+
 func TestRunGoesOnWhileNoCollectorListens(t *testing.T) {
+	t.Parallel()
 	ports, err := process.FreePorts(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", fmt.Sprintf("http://127.0.0.1:%d", ports[0]))
 	s := byUprobe.server(t)
 	db := openPool(t, s)
-	b := startBridge(t, "--target", pidOf(s), "--export", "otlp", "--detail", "query")
+	env := exporting("http/protobuf", fmt.Sprintf("http://127.0.0.1:%d", ports[0]))
+	b := startBridgeWith(t, env, "--target", pidOf(s), "--export", "otlp", "--detail", "query")
 	stop := hammer(t, db, 2, "DO 1")
-	time.Sleep(2 * time.Second)
+	time.Sleep(time.Second)
 	ran := stop()
 	began := time.Now()
 	r := b.stop()
@@ -378,6 +403,7 @@ func linksLeft(t *testing.T, ids []string) (left []string) {
 // Durations are counted by database, for which the kernel side has room for
 // 1024. More are counted as missing there and cost no span.
 func TestManyDatabasesOverflowTheHistogramsOnly(t *testing.T) {
+	t.Parallel()
 	w := byPlugin
 	s := w.server(t)
 	db := openPool(t, s)

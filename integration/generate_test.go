@@ -42,6 +42,7 @@ func generate(t *testing.T, target string) string {
 
 // What is recorded in probes/draft is what Debian's programs have.
 func TestDraftsOfInstalledProgramsAreThoseOfTheGoldens(t *testing.T) {
+	t.Parallel()
 	for name, path := range map[string]string{
 		"postgres":   "/usr/lib/postgresql/15/bin/postgres",
 		"python3.11": "/usr/bin/python3",
@@ -66,6 +67,7 @@ func TestDraftsOfInstalledProgramsAreThoseOfTheGoldens(t *testing.T) {
 }
 
 func TestDraftOfUSDTDemoGivesASpanForEveryCall(t *testing.T) {
+	t.Parallel()
 	program := buildUSDTDemo(t)
 	profile := generate(t, program)
 	demo := startWaiting(t, program, "-w", strconv.Itoa(demoCalls), strconv.FormatInt(demoSleep.Milliseconds(), 10))
@@ -85,6 +87,7 @@ func TestDraftOfUSDTDemoGivesASpanForEveryCall(t *testing.T) {
 
 // Python has probes with arguments, of which one is the address of a text.
 func TestDraftOfPythonTellsArguments(t *testing.T) {
+	t.Parallel()
 	draft, err := os.ReadFile(generate(t, "/usr/bin/python3"))
 	if err != nil {
 		t.Fatal(err)
@@ -123,6 +126,7 @@ func TestDraftOfPythonTellsArguments(t *testing.T) {
 // A process's libraries belong to the draft, and its version if a built-in
 // profile knows where to find it.
 func TestDraftOfARunningServerHasItsLibrariesAndVersion(t *testing.T) {
+	t.Parallel()
 	server := startServer(t, tier{start: servers.StockMariaDB})
 	draft, err := os.ReadFile(generate(t, strconv.Itoa(server.PID)))
 	if err != nil {

@@ -7,6 +7,7 @@ package integration
 import (
 	"cmp"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -65,14 +66,15 @@ var goappBinary = sync.OnceValues(func() (string, error) {
 })
 
 // goShopping runs examples/goapp to its end. It exports as the environment says.
-func goShopping(t *testing.T, server *servers.Server) shopping {
+func goShopping(t *testing.T, server *servers.Server, env []string) shopping {
 	t.Helper()
 	app, err := goappBinary()
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.CommandContext(t.Context(), app, "-dsn", server.DSN,
-		"-requests", strconv.Itoa(checkouts)).CombinedOutput()
+	cmd := exec.CommandContext(t.Context(), app, "-dsn", server.DSN, "-requests", strconv.Itoa(checkouts))
+	cmd.Env = append(os.Environ(), env...)
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("goapp: %v\n%s", err, out)
 	}

@@ -52,14 +52,12 @@ func hostileStatements() []hostileStatement {
 	}
 }
 
-// strictSink starts a receiver that refuses what is not exactly OTLP, and
-// makes spanbridge send there.
-func strictSink(t *testing.T) *otlptest.Sink {
+// strictSink starts a receiver that refuses what is not exactly OTLP, and gives
+// the environment that makes spanbridge send there.
+func strictSink(t *testing.T) (sink *otlptest.Sink, env []string) {
 	t.Helper()
-	sink := otlptest.Start(t, otlptest.Options{})
-	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", sink.HTTPEndpoint())
-	t.Setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
-	return sink
+	sink = otlptest.Start(t, otlptest.Options{})
+	return sink, exporting("http/protobuf", sink.HTTPEndpoint())
 }
 
 // accepted fails the test unless the sink has taken every span of the run.
@@ -77,10 +75,10 @@ func accepted(t *testing.T, sink *otlptest.Sink, r *result) {
 
 func TestHostileStatementsGiveOneValidSpanEach(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
-		sink := strictSink(t)
+		sink, env := strictSink(t)
 		s := w.server(t)
 		db := openPool(t, s)
-		b := startBridge(t, "--target", pidOf(s), "--export", "otlp", "--detail", "query")
+		b := startBridgeWith(t, env, "--target", pidOf(s), "--export", "otlp", "--detail", "query")
 		all := hostileStatements()
 		for _, h := range all {
 			rows, err := db.QueryContext(t.Context(), h.text) // the server may refuse it
@@ -181,9 +179,9 @@ func runCorpus(t *testing.T, w way, s *servers.Server, statements []string) {
 func TestNoLiteralOfTheCorpusLeavesTheHost(t *testing.T) {
 	statements := corpusStatements(t)
 	eachWay(t, func(t *testing.T, w way) {
-		sink := strictSink(t)
+		sink, env := strictSink(t)
 		s := w.server(t)
-		b := startBridge(t, "--target", pidOf(s), "--export", "otlp", "--export", "console")
+		b := startBridgeWith(t, env, "--target", pidOf(s), "--export", "otlp", "--export", "console")
 		runCorpus(t, w, s, statements)
 		r := b.stop()
 		r.mustClose(t)
@@ -218,6 +216,7 @@ func TestNoLiteralOfTheCorpusLeavesTheHost(t *testing.T) {
 
 // The search for marks finds them where they are wanted.
 func TestRawTextShowsTheLiteralsOfTheCorpus(t *testing.T) {
+	t.Parallel()
 	w := byUprobe
 	s := w.server(t)
 	b := startBridge(t, "--target", pidOf(s), "--raw-text")

@@ -9,7 +9,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -43,8 +42,12 @@ var (
 
 // eachWay runs a test for the three tiers.
 func eachWay(t *testing.T, test func(t *testing.T, w way)) {
+	t.Parallel()
 	for _, w := range []way{byUSDT, byPlugin, byUprobe} {
-		t.Run(w.tier, func(t *testing.T) { test(t, w) })
+		t.Run(w.tier, func(t *testing.T) {
+			t.Parallel()
+			test(t, w)
+		})
 	}
 }
 
@@ -67,25 +70,15 @@ func (w way) server(t *testing.T, opts ...servers.Option) *servers.Server {
 // runs, so that its path can be a target.
 func (w way) ownServer(t *testing.T, opts ...servers.Option) *servers.Server {
 	t.Helper()
-	cache, err := servers.CacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	own := t.TempDir()
-	if w.tier == byUSDT.tier {
-		built := filepath.Join(cache, "mariadb-dtrace", "current")
-		if _, err := os.Stat(built); err != nil {
-			t.Skipf(`MariaDB with native USDT is missing: run "make mariadb-dtrace"`)
-		}
-		shell(t, `mkdir -p $1/spanbridge/mariadb-dtrace && ln -s $2/datadir $1/spanbridge/ &&
-			cp -rL --reflink=auto $2/mariadb-dtrace/current $1/spanbridge/mariadb-dtrace/current`, own, cache)
-		t.Setenv("XDG_CACHE_HOME", own)
-	} else {
-		copyServer(t, filepath.Join(own, "mariadbd"))
-		t.Setenv("PATH", own+":"+os.Getenv("PATH"))
-	}
-	return w.server(t, opts...)
+	path := filepath.Join(t.TempDir(), "mariadbd")
+	return w.server(t, append(opts, func(s *servers.Server) {
+		shell(t, `cp --reflink=auto "$1" "$2"`, s.Binary, path)
+		s.Binary = path
+	})...)
 }
+
+// from makes a server run from another file than the installed one.
+func from(path string) servers.Option { return func(s *servers.Server) { s.Binary = path } }
 
 // copyServer copies the installed mariadbd.
 func copyServer(t *testing.T, to string) {

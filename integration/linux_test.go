@@ -628,6 +628,23 @@ func TestLinuxTCPAddsUpWhatSpansLeaveOut(t *testing.T) {
 
 var ioOfConnections = regexp.MustCompile(`(?m)^spanbridge_linux_tcp_io_bytes_total\{network_io_direction="(\w+)",spanbridge_operation="connection"\} (\S+)$`)
 
+// connected is how many sockets of a local port are connected (proc(5), /proc/net/tcp):
+// a server closes its ends by itself. What only waits for late packets is closed.
+func connected(t *testing.T, port int) (n int) {
+	t.Helper()
+	const local, state, listening, timeWait = 1, 3, "0A", "06"
+	table, err := os.ReadFile("/proc/net/tcp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(table)) {
+		if f := strings.Fields(line); strings.HasSuffix(f[local], fmt.Sprintf(":%04X", port)) && f[state] != listening && f[state] != timeWait {
+			n++
+		}
+	}
+	return n
+}
+
 // The place of tcpdump at a MySQL server: its connections alone, though the client and
 // others have some.
 func TestLinuxWireCountsTheConnectionsOfAServer(t *testing.T) {
@@ -652,7 +669,7 @@ func TestLinuxWireCountsTheConnectionsOfAServer(t *testing.T) {
 			}
 			db.Close()
 		}
-		time.Sleep(200 * time.Millisecond) // the server closes its end
+		eventually(t, "the ends of the server's connections", func() bool { return connected(t, server.Port) == 0 })
 	}, "--target", strconv.Itoa(server.PID))
 	if n := len(r.with("connection", "network.local.port", int64(server.Port))); n != times || n != len(r.spans) {
 		t.Errorf("%d of %d connections of the server, want %d", n, len(r.spans), times)

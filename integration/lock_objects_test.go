@@ -17,8 +17,10 @@ import (
 	"github.com/spanbridge/spanbridge/integration/servers"
 )
 
-// disconnect in place of a statement ends a connection from outside.
-const disconnect = "KILL"
+const (
+	disconnect = "KILL" // in place of a statement: it ends the connection from outside
+	deadlock   = 1213   // ER_LOCK_DEADLOCK
+)
 
 // blockage is a statement of connection "waiter" that waits for what others hold.
 type blockage struct {
@@ -152,7 +154,7 @@ var blockages = []blockage{
 		},
 	},
 	{
-		name: "a row of who waits for it", wait: "row lock wait", number: 1213,
+		name: "a row of who waits for it", wait: "row lock wait", number: deadlock,
 		hold: [][2]string{
 			{"a", "BEGIN"}, {"a", "UPDATE items SET price = price + 1 WHERE id BETWEEN 20 AND 40"},
 			{"waiter", "BEGIN"}, {"waiter", "UPDATE items SET price = 1 WHERE id = 8"},
@@ -173,8 +175,8 @@ var lockKeys = map[string]string{
 	"index": "spanbridge.lock.index", "blocker": "spanbridge.lock.blocker.connection.id",
 }
 
-// TestWaitsNameWhatIsLockedAndByWhom makes one connection wait for others on every
-// stock server.
+// TestWaitsNameWhatIsLockedAndByWhom makes connections wait for others on every
+// stock server, all under one bridge.
 func TestWaitsNameWhatIsLockedAndByWhom(t *testing.T) {
 	for _, stock := range []struct {
 		name, kind string
@@ -188,85 +190,102 @@ func TestWaitsNameWhatIsLockedAndByWhom(t *testing.T) {
 		{"MariaDB 11.8 with the binary log", "binlog", tier{start: servers.MariaDB118}, []string{"--log-bin=binlog", "--server-id=1"}},
 	} {
 		t.Run(stock.name, func(t *testing.T) {
+			t.Parallel() // they mostly wait, for locks
 			server := startServer(t, stock.tier, stock.args...)
 			c := connect(t, server, "")
 			c.must("CREATE TABLE items (id INT PRIMARY KEY, label VARCHAR(60), price INT) ENGINE=InnoDB")
 			c.must("INSERT INTO items WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100) SELECT i, CONCAT('item ', i), i FROM n")
 			c.must("CREATE TABLE `order-lines` (id INT, label VARCHAR(60), INDEX by_label (label)) ENGINE=InnoDB PARTITION BY HASH (id) PARTITIONS 2")
 			c.must("INSERT INTO `order-lines` VALUES (1, 'a'), (2, 'b'), (4, 'c')")
+			people := make(map[string]map[string]*client) // by blockage
+			r := watch(t, server, func() {
+				for _, b := range blockages {
+					if b.on(stock.kind) != nil {
+						people[b.name] = b.cause(t, server)
+					}
+				}
+			})
 			for _, b := range blockages {
-				want, ok := b.want[stock.kind]
-				if !ok && stock.kind == "binlog" {
-					want, ok = b.want["mariadb"]
+				if want := b.on(stock.kind); want != nil {
+					t.Run(b.name, func(t *testing.T) { b.check(t, r, people[b.name], want) })
 				}
-				if !ok {
-					continue
-				}
-				t.Run(b.name, func(t *testing.T) { b.test(t, server, want) })
 			}
 		})
 	}
 }
 
-func (b *blockage) test(t *testing.T, server *servers.Server, want map[string]any) {
+// on returns what the wait tells on a kind of server, nil if it is not tried there.
+func (b *blockage) on(kind string) map[string]any {
+	if want := b.want[kind]; want != nil || kind != "binlog" {
+		return want
+	}
+	return b.want["mariadb"]
+}
+
+// cause makes the waiter wait, and returns who took part, by name.
+func (b *blockage) cause(t *testing.T, server *servers.Server) map[string]*client {
+	t.Helper()
 	people := map[string]*client{"a": connect(t, server, ""), "b": connect(t, server, ""), "waiter": connect(t, server, "")}
 	waiter, observer := people["waiter"], connect(t, server, "")
-	r := watch(t, server, func() {
-		var pending []chan error
-		run := func(c *client, statement string) chan error {
-			done := make(chan error, 1)
-			go func() {
-				_, err := c.run(statement)
-				done <- err
-			}()
-			return done
-		}
-		for _, h := range b.hold {
-			if h[1] == disconnect {
-				people["b"].must("KILL ?", people[h[0]].id)
-				delete(people, h[0])
-				time.Sleep(held / 3)
-			} else if statement, waits := strings.CutPrefix(h[1], "&"); waits {
-				pending = append(pending, run(people[h[0]], statement))
-				observer.untilWaits(people[h[0]].id)
-			} else {
-				people[h[0]].must(h[1])
-			}
-		}
-		done := run(waiter, b.statement)
-		var err error
-		if b.number != 0 {
-			err = <-done
+	var pending []chan error
+	run := func(c *client, statement string) chan error {
+		done := make(chan error, 1)
+		go func() {
+			_, err := c.run(statement)
+			done <- err
+		}()
+		return done
+	}
+	for _, h := range b.hold {
+		if h[1] == disconnect {
+			people["b"].must("KILL ?", people[h[0]].id)
+			observer.untilGone(people[h[0]].id)
+			delete(people, h[0])
+		} else if statement, waits := strings.CutPrefix(h[1], "&"); waits {
+			pending = append(pending, run(people[h[0]], statement))
+			observer.untilWaits(people[h[0]].id)
 		} else {
-			observer.untilWaits(waiter.id)
+			people[h[0]].must(h[1])
 		}
-		for i, release := range b.release {
-			if i == 0 {
-				for _, p := range pending {
-					if b.number == 1213 {
-						<-p
-					}
-				}
-			}
-			people[release[0]].must(release[1])
-		}
-		if b.number == 0 {
-			err = <-done
-		}
-		for _, p := range pending {
-			if b.number != 1213 {
+	}
+	done := run(waiter, b.statement)
+	var err error
+	if b.number != 0 {
+		err = <-done
+	} else {
+		observer.untilWaits(waiter.id)
+	}
+	for i, release := range b.release {
+		if i == 0 && b.number == deadlock {
+			for _, p := range pending {
 				<-p
 			}
 		}
-		if text := fmt.Sprint(err); (err != nil) != (b.number != 0) || !strings.Contains(text, fmt.Sprintf(" %d ", b.number)) && b.number != 0 {
-			t.Errorf("%s: %v, want error %d", b.statement, err, b.number)
+		people[release[0]].must(release[1])
+	}
+	if b.number == 0 {
+		err = <-done
+	}
+	if b.number != deadlock {
+		for _, p := range pending {
+			<-p
 		}
-		for _, name := range slices.Sorted(maps.Keys(people)) {
-			people[name].settle()
-		}
-	})
+	}
+	if text := fmt.Sprint(err); (err != nil) != (b.number != 0) || !strings.Contains(text, fmt.Sprintf(" %d ", b.number)) && b.number != 0 {
+		t.Errorf("%s: %s: %v, want error %d", b.name, b.statement, err, b.number)
+	}
+	for _, name := range slices.Sorted(maps.Keys(people)) {
+		people[name].settle()
+	}
+	return people
+}
+
+// check holds what was told of the waiter's wait against what was locked.
+func (b *blockage) check(t *testing.T, r *result, people map[string]*client, want map[string]any) {
+	t.Helper()
 	var waits []map[string]any
-	for _, s := range r.ofConnections([]int64{waiter.id})[waiter.id] {
+	waiter := people["waiter"].id
+	for _, s := range r.ofConnections([]int64{waiter})[waiter] {
 		for _, child := range r.spans {
 			if child.TraceID != s.TraceID || child.Kind != kindInternal || child.Name != b.wait {
 				continue
@@ -286,6 +305,16 @@ func (b *blockage) test(t *testing.T, server *servers.Server, want map[string]an
 	if diff := cmp.Diff([]map[string]any{want}, waits); diff != "" {
 		t.Errorf("waits (-want +got):\n%s", diff)
 	}
+}
+
+// untilGone returns once a connection has ended.
+func (c *client) untilGone(connection int64) {
+	c.t.Helper()
+	eventually(c.t, fmt.Sprintf("the end of connection %d", connection), func() bool {
+		n := 1
+		err := c.conn.QueryRowContext(c.t.Context(), "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID = ?", connection).Scan(&n)
+		return err == nil && n == 0
+	})
 }
 
 // untilWaits returns once a connection waits for a lock. InnoDB shows its transactions

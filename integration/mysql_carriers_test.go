@@ -54,6 +54,7 @@ func (r *result) wantRecords(t *testing.T, want map[string]uint64) {
 }
 
 func TestMySQLContexts(t *testing.T) {
+	t.Parallel()
 	server := startMySQL(t)
 	for _, detail := range []string{"phases", "stages"} { // two tiers
 		t.Run(detail, func(t *testing.T) {

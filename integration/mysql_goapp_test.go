@@ -34,9 +34,11 @@ var stockServers = []tier{
 }
 
 func TestAGoApplicationAndAStockServerShareATrace(t *testing.T) {
+	t.Parallel()
 	for _, whole := range stockServers {
 		whole.failure, whole.number = true, true
 		t.Run(whole.server, func(t *testing.T) {
+			t.Parallel()
 			server := startServer(t, whole)
 			t.Run("statements with comments", func(t *testing.T) { testShop(t, whole, server) })
 			t.Run("prepared statements with comments", func(t *testing.T) { testPreparedComments(t, server) })
@@ -46,9 +48,8 @@ func TestAGoApplicationAndAStockServerShareATrace(t *testing.T) {
 
 func testShop(t *testing.T, whole tier, server *servers.Server) {
 	sink := otlptest.Start(t, otlptest.Options{})
-	exportTo(t, "http/protobuf", sink.HTTPEndpoint())
 	var requests shopping
-	r := watch(t, server, func() { requests = goShopping(t, server) })
+	r := watch(t, server, func() { requests = goShopping(t, server, exporting("http/protobuf", sink.HTTPEndpoint())) })
 	traces := make(map[string][]backends.Span)
 	for _, s := range sink.Spans() {
 		id := fmt.Sprintf("%x", s.GetTraceId())

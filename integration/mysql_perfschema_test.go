@@ -30,6 +30,7 @@ type statementFields struct {
 // TestPerformanceSchemaAndSpansTellTheSameOfEveryStatement compares them one by
 // one, on each connection in order, so that neither has a statement more.
 func TestPerformanceSchemaAndSpansTellTheSameOfEveryStatement(t *testing.T) {
+	t.Parallel()
 	server := startMySQL(t, "--performance-schema-consumer-events-statements-history-long=ON")
 	for _, detail := range []string{"phases", "stages"} {
 		t.Run(detail, func(t *testing.T) {
@@ -64,6 +65,7 @@ func TestPerformanceSchemaAndSpansTellTheSameOfEveryStatement(t *testing.T) {
 // TestPerformanceSchemaAndSpansTellTheSameStatementsOfProcedures compares what
 // runs inside of CALL, and in a trigger, in order.
 func TestPerformanceSchemaAndSpansTellTheSameStatementsOfProcedures(t *testing.T) {
+	t.Parallel()
 	server := startMySQL(t, "--performance-schema-consumer-events-statements-history-long=ON")
 	c := connect(t, server, "")
 	c.must("CREATE TRIGGER noted AFTER UPDATE ON items FOR EACH ROW INSERT INTO log (line) VALUES (NEW.label)")

@@ -114,6 +114,7 @@ func sameNumber(theirs, ours string) func(telemetrySpan, otlpSpan) (want, got st
 // TestMySQLsOwnTelemetryAndSpansTellTheSameOfEveryStatement holds the spans of
 // MySQL's component against those of the bridge, field by field.
 func TestMySQLsOwnTelemetryAndSpansTellTheSameOfEveryStatement(t *testing.T) {
+	t.Parallel()
 	sink := otlptest.Start(t, otlptest.Options{})
 	server := startMySQL(t, // the endpoint can only be set at the start
 		"--loose-telemetry.otel_exporter_otlp_traces_endpoint="+sink.HTTPEndpoint()+"/v1/traces",

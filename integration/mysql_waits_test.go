@@ -53,6 +53,7 @@ func TestLockWaitsOfMySQL56AreAsLongAsTheyWere(t *testing.T) {
 // TestLockWaitsOfMySQLAreChildrenOfTheirLength releases a lock a while after
 // another connection has begun to wait for it.
 func TestLockWaitsOfMySQLAreChildrenOfTheirLength(t *testing.T) {
+	t.Parallel()
 	server := startMySQL(t, "--sync-binlog=0", "--innodb-flush-log-at-trx-commit=2")
 	for _, wait := range lockWaits {
 		t.Run(wait.name+" of "+wait.statement[:6], func(t *testing.T) {

@@ -47,6 +47,7 @@ var pgFailures = []struct {
 }
 
 func TestFailuresOfPostgreSQLAreToldWithSQLSTATEAndMessage(t *testing.T) {
+	t.Parallel()
 	server := startPostgres(t)
 	setup := openSession(t, server, pgx.QueryExecModeExec)
 	setup.must("CREATE TABLE f (id int PRIMARY KEY, n int)")
@@ -91,6 +92,7 @@ func nilIfEmpty(s string) any {
 }
 
 func TestASessionThatIsEndedFailsItsStatement(t *testing.T) {
+	t.Parallel()
 	server := startPostgres(t)
 	victim, killer := openSession(t, server, pgx.QueryExecModeExec), openSession(t, server, pgx.QueryExecModeExec)
 	idle := openSession(t, server, pgx.QueryExecModeCacheStatement)
@@ -99,7 +101,7 @@ func TestASessionThatIsEndedFailsItsStatement(t *testing.T) {
 		idle.must("SELECT 7")
 		done := make(chan error)
 		go func() { done <- victim.run("SELECT pg_sleep(20)") }()
-		killer.must("SELECT pg_sleep(0.3)")
+		killer.untilRuns(victim, "SELECT pg_sleep%")
 		killer.must("SELECT pg_terminate_backend($1)", int32(pid))
 		killer.must("SELECT pg_terminate_backend($1)", int32(idle.PgConn().PID()))
 		if err := <-done; err == nil {

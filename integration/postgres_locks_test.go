@@ -32,6 +32,7 @@ func (s *session) waitsForLock(other *session) {
 type between struct{ least, most time.Duration }
 
 func TestALockWaitOfPostgreSQLIsAChildOfItsLength(t *testing.T) {
+	t.Parallel()
 	const held, tolerance = 300 * time.Millisecond, 10 * time.Millisecond
 	server := startPostgres(t)
 	eachMode(t, func(t *testing.T, mode pgx.QueryExecMode) {

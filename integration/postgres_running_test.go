@@ -26,6 +26,17 @@ func (s *session) begin(query string) (ended chan error) {
 	return ended
 }
 
+// untilRuns waits until the server says that a session runs such a statement.
+func (s *session) untilRuns(other *session, like string) {
+	s.t.Helper()
+	eventually(s.t, "a statement that runs", func() bool {
+		var n int
+		err := s.QueryRow(s.t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE pid = $1 AND state = 'active' AND query LIKE $2",
+			other.PgConn().PID(), like).Scan(&n)
+		return err == nil && n == 1
+	})
+}
+
 // cancel ends what a session runs.
 func (s *session) cancel(other *session) {
 	s.t.Helper()
@@ -51,6 +62,7 @@ func (r *result) oneUnfinished(t *testing.T) *otlpSpan {
 // the trace of its application, one sleep and one compute, and holds what is told of
 // them against the spans that come when they have ended.
 func TestWhatRunsOnPostgreSQLIsToldWhileItRuns(t *testing.T) {
+	t.Parallel()
 	server := startPostgres(t)
 	setup := openSession(t, server, pgx.QueryExecModeExec)
 	setup.must("CREATE TABLE items (id int PRIMARY KEY, price int)")
@@ -121,6 +133,7 @@ func TestWhatRunsOnPostgreSQLIsToldWhileItRuns(t *testing.T) {
 // TestStatementsOfPostgreSQLUnderWayAtTheEndAreUnfinished also has sessions that do
 // nothing, in a transaction and out of one.
 func TestStatementsOfPostgreSQLUnderWayAtTheEndAreUnfinished(t *testing.T) {
+	t.Parallel()
 	server := startPostgres(t)
 	eachMode(t, func(t *testing.T, mode pgx.QueryExecMode) {
 		idle, sleeper, setup := openSession(t, server, mode), openSession(t, server, mode), openSession(t, server, mode)
@@ -130,6 +143,7 @@ func TestStatementsOfPostgreSQLUnderWayAtTheEndAreUnfinished(t *testing.T) {
 		}
 		idle.must("BEGIN")
 		ended := sleeper.begin("SELECT pg_sleep(60)")
+		setup.untilRuns(sleeper, "SELECT pg_sleep%")
 		time.Sleep(300 * time.Millisecond)
 		r := b.stop()
 		r.mustClose(t)
@@ -146,6 +160,7 @@ func TestStatementsOfPostgreSQLUnderWayAtTheEndAreUnfinished(t *testing.T) {
 // TestStatementsOfAKilledSessionOfPostgreSQLAreUnfinished kills a session, upon which
 // the server ends all others.
 func TestStatementsOfAKilledSessionOfPostgreSQLAreUnfinished(t *testing.T) {
+	t.Parallel()
 	server := startPostgres(t)
 	eachMode(t, func(t *testing.T, mode pgx.QueryExecMode) {
 		victim, idle := openSession(t, server, mode), openSession(t, server, mode)

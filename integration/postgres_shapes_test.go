@@ -40,6 +40,7 @@ func (s *session) script(sql string) {
 // Statements of a string share its span, and those of a function the statement's
 // that calls it: what they planned are its children.
 func TestAStringOfStatementsAndAFunctionAreOneSpanOfPostgreSQL(t *testing.T) {
+	t.Parallel()
 	server := startPostgres(t)
 	s := openSession(t, server, pgx.QueryExecModeSimpleProtocol)
 	s.must("CREATE TABLE items (id int PRIMARY KEY, n int)")
@@ -65,6 +66,7 @@ func TestAStringOfStatementsAndAFunctionAreOneSpanOfPostgreSQL(t *testing.T) {
 }
 
 func TestCopiesAndCursorsAndBigResultsOfPostgreSQL(t *testing.T) {
+	t.Parallel()
 	server := startPostgres(t)
 	s := openSession(t, server, pgx.QueryExecModeExec)
 	s.must("CREATE TABLE c (id int, v text)")
@@ -108,6 +110,7 @@ func TestCopiesAndCursorsAndBigResultsOfPostgreSQL(t *testing.T) {
 // A client that asks for so many rows at a time executes the statement several
 // times: each Execute message is a span.
 func TestEachExecuteOfAPortalIsASpan(t *testing.T) {
+	t.Parallel()
 	server := startPostgres(t)
 	s := openSession(t, server, pgx.QueryExecModeExec)
 	r := watch(t, server, func() {

@@ -172,6 +172,7 @@ func pgToldOf(s *otlpSpan) pgTold {
 }
 
 func TestPostgreSQLGives23SpansFor23DistinctStatements(t *testing.T) {
+	t.Parallel()
 	server := startPostgres(t)
 	eachMode(t, func(t *testing.T, mode pgx.QueryExecMode) {
 		s := openSession(t, server, mode)
@@ -207,6 +208,7 @@ func TestPostgreSQLGives23SpansFor23DistinctStatements(t *testing.T) {
 }
 
 func TestSessionsOfPostgreSQLAreThePostmasters(t *testing.T) {
+	t.Parallel()
 	server, other := startPostgres(t), startPostgres(t)
 	before := openSession(t, server, pgx.QueryExecModeExec)
 	elsewhere := openSession(t, other, pgx.QueryExecModeExec)

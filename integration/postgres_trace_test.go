@@ -12,6 +12,7 @@ import (
 )
 
 func TestStatementsOfPostgreSQLAreUnderTheApplicationsSpan(t *testing.T) {
+	t.Parallel()
 	server := startPostgres(t)
 	eachMode(t, func(t *testing.T, mode pgx.QueryExecMode) {
 		s := openSession(t, server, mode)
@@ -41,6 +42,7 @@ func TestStatementsOfPostgreSQLAreUnderTheApplicationsSpan(t *testing.T) {
 // A prepared statement's comment is that of the request in which it was prepared:
 // of the executions only the first one belongs to it.
 func TestTheCommentOfAPreparedStatementOfPostgreSQLGrowsStale(t *testing.T) {
+	t.Parallel()
 	server := startPostgres(t)
 	s := openSession(t, server, pgx.QueryExecModeCacheStatement)
 	context := contextOf(41, 1)

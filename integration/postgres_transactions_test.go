@@ -97,6 +97,7 @@ func pgEndOf(s *otlpSpan) (end pgEnd) {
 }
 
 func TestPostgreSQLGives23SpansFor23Transactions(t *testing.T) {
+	t.Parallel()
 	twoPhase := []string{"-c", "max_prepared_transactions=2"}
 	server := startPostgres(t, twoPhase...)
 	eachMode(t, func(t *testing.T, mode pgx.QueryExecMode) { test23Transactions(t, server, mode) })
@@ -148,6 +149,7 @@ func test23Transactions(t *testing.T, server *servers.Server, mode pgx.QueryExec
 // TestATransactionOfPostgreSQLIsInTheTraceOfItsStatements has one whose second statement
 // carries the application's context, and one that is a single message.
 func TestATransactionOfPostgreSQLIsInTheTraceOfItsStatements(t *testing.T) {
+	t.Parallel()
 	server := startPostgres(t)
 	const comment = " /*traceparent='00-" + callersTrace + "-" + callersSpan + "-01'*/"
 	s := openSession(t, server, pgx.QueryExecModeSimpleProtocol)
@@ -173,6 +175,7 @@ func TestATransactionOfPostgreSQLIsInTheTraceOfItsStatements(t *testing.T) {
 // TestTransactionsOfPostgreSQLThatGoOnAreTold has sessions that are idle in a transaction:
 // of one the client leaves, one is ended, and one goes on when spanbridge stops.
 func TestTransactionsOfPostgreSQLThatGoOnAreTold(t *testing.T) {
+	t.Parallel()
 	server := startPostgres(t)
 	killer := openSession(t, server, pgx.QueryExecModeExec)
 	leaves, ended, stays := openSession(t, server, pgx.QueryExecModeExec), openSession(t, server, pgx.QueryExecModeExec), openSession(t, server, pgx.QueryExecModeExec)
@@ -220,6 +223,7 @@ func TestTransactionsOfPostgreSQLThatGoOnAreTold(t *testing.T) {
 // TestTransactionsAreCountedAsPostgreSQLCountsThem has pgbench commit, and sessions that
 // fail and roll back, in a database of which the server counts the transactions.
 func TestTransactionsAreCountedAsPostgreSQLCountsThem(t *testing.T) {
+	t.Parallel()
 	server := startPostgres(t, "-c", "autovacuum=off")
 	pgbench(t, server, "-i", "-q", "-s", "1")
 	config, err := pgx.ParseConfig(server.DSN)

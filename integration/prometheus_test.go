@@ -90,6 +90,7 @@ func parseScrape(t *testing.T, text string) scraped {
 }
 
 func TestPrometheusScrapesHistogramsWithExemplarsThatPointToSpans(t *testing.T) {
+	t.Parallel()
 	server := startServer(t, tierNamed(t, "plugin"))
 	client := connect(t, server, "")
 	bridge := startBridge(t, "--target", strconv.Itoa(server.PID), "--export", "prometheus:127.0.0.1:0")

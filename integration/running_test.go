@@ -83,6 +83,7 @@ const (
 // application and one without, and holds what is told of them against the spans
 // that come when they have ended.
 func TestWhatRunsIsToldWhileItRuns(t *testing.T) {
+	t.Parallel()
 	for _, product := range []struct {
 		name     string
 		start    func(context.Context, ...servers.Option) (*servers.Server, error)
@@ -91,6 +92,7 @@ func TestWhatRunsIsToldWhileItRuns(t *testing.T) {
 		{"mariadb", servers.StockMariaDB, false}, {"mysql", servers.MySQL, true},
 	} {
 		t.Run(product.name, func(t *testing.T) {
+			t.Parallel()
 			s := way{product.name, product.start}.server(t)
 			db := openPool(t, s)
 			mustExec(t, db, "CREATE TABLE items (id INT PRIMARY KEY, price INT)")
@@ -170,10 +172,12 @@ func TestWhatRunsIsToldWhileItRuns(t *testing.T) {
 // TestWhatRunsInAProcedureIsToldInTheTraceOfItsCall has a procedure sleep. While it
 // does, the server has the text of the statement in it at hand.
 func TestWhatRunsInAProcedureIsToldInTheTraceOfItsCall(t *testing.T) {
+	t.Parallel()
 	for name, start := range map[string]func(context.Context, ...servers.Option) (*servers.Server, error){
 		"mariadb": servers.StockMariaDB, "mysql": servers.MySQL,
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := way{name, start}.server(t)
 			db := openPool(t, s)
 			mustExec(t, db, "CREATE PROCEDURE slow() BEGIN DO SLEEP(3); END")
@@ -217,6 +221,7 @@ func (r *result) spanOf(id string) *otlpSpan {
 // TestStatementsOfAKilledMySQLAreUnfinished has the last words of a server that dies
 // with a statement: what was told while it ran has the text, and the same ids.
 func TestStatementsOfAKilledMySQLAreUnfinished(t *testing.T) {
+	t.Parallel()
 	s := way{"mysql", servers.MySQL}.server(t)
 	db := openPool(t, s)
 	conn, _ := connectionOf(t, db)

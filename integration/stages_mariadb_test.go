@@ -24,10 +24,14 @@ var staged = []struct{ sql, text string }{
 }
 
 func TestStagesOfMariaDBAreThoseOfPerformanceSchema(t *testing.T) {
+	t.Parallel()
 	for _, psi := range []tier{
 		{name: "psi", server: "10.5", start: servers.MariaDB105}, {name: "psi", server: "11.8", start: servers.MariaDB118},
 	} {
-		t.Run(psi.server, func(t *testing.T) { compareStagesOfMariaDB(t, psi) })
+		t.Run(psi.server, func(t *testing.T) {
+			t.Parallel()
+			compareStagesOfMariaDB(t, psi)
+		})
 	}
 }
 
@@ -53,10 +57,12 @@ func compareStagesOfMariaDB(t *testing.T, psi tier) {
 // Without Performance Schema, and without the symbol file, statements are seen as
 // well as ever, and why there are no stages is said.
 func TestWithoutPerformanceSchemaStagesAreNotAvailable(t *testing.T) {
+	t.Parallel()
 	for name, start := range map[string]func(context.Context, ...servers.Option) (*servers.Server, error){
 		"10.11": servers.StockMariaDB, "11.8": servers.MariaDB118,
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			plain := tier{name: "uprobe", start: start}
 			server := startServer(t, plain)
 			c := connect(t, server, "")

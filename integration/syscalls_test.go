@@ -17,6 +17,7 @@ import (
 // commit is on the disk before it is answered, by the thread that serves the statement.
 // PostgreSQL sends the answer when its probe has told the end of the statement.
 func TestTheKernelsWorkIsBelowTheStatementThatItIsFor(t *testing.T) {
+	t.Parallel()
 	const n = 23
 	tests := []struct {
 		name  string
@@ -42,6 +43,7 @@ func TestTheKernelsWorkIsBelowTheStatementThatItIsFor(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			r := test.work(t)
 			statements := 0
 			for i := range r.spans {

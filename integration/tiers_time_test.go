@@ -50,15 +50,20 @@ func mixed(i int) string {
 // socket on one processor: to wake another processor takes tens of µs in a
 // virtual machine, longer than many a statement.
 func testClientDurations(t *testing.T, tier tier, server *servers.Server) {
-	const statements = 200
 	c := dial(t, fmt.Sprintf("%s:%s@unix(%s)/%s", servers.User, servers.Password, server.Socket, servers.Database))
 	for i := range 30 {
 		c.must(mixed(i)) // until caches are warm
 	}
 	c.settle()
+	measured(t, func() error { return clientDurations(t, tier, server, c) })
+}
+
+func clientDurations(t *testing.T, tier tier, server *servers.Server, c *client) error {
+	t.Helper()
+	const statements = 200
 	client := make(map[string]time.Duration, statements)
 	r := watch(t, server, func() {
-		shareOneProcessor(t, server.PID, os.Getpid())
+		defer shareOneProcessor(t, server.PID, os.Getpid())()
 		for i := range statements {
 			context := contextOf(0, i+1)
 			client[context.traceID] = c.must(mixed(i) + " " + context.comment())
@@ -81,13 +86,14 @@ func testClientDurations(t *testing.T, tier tier, server *servers.Server) {
 	t.Logf("client minus span: median %v, quartiles %v and %v, extremes %v and %v",
 		m, differences[50], differences[150], differences[0], differences[199])
 	if m < -50*time.Microsecond || m > 100*time.Microsecond {
-		t.Errorf("median of client minus span is %v, want it within -50 and 100 µs", m)
+		return fmt.Errorf("median of client minus span is %v, want it within -50 and 100 µs", m)
 	}
+	return nil
 }
 
 // shareOneProcessor keeps all threads of these processes on one processor until
-// the test ends. Threads that they start meanwhile inherit that.
-func shareOneProcessor(t *testing.T, pids ...int) {
+// they are given back. Threads that they start meanwhile inherit that.
+func shareOneProcessor(t *testing.T, pids ...int) (giveBack func()) {
 	t.Helper()
 	var all, one unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &all); err != nil {
@@ -116,28 +122,30 @@ func shareOneProcessor(t *testing.T, pids ...int) {
 		}
 	}
 	allow(&one)
-	t.Cleanup(func() { allow(&all) })
+	return func() { allow(&all) }
 }
 
+// What is asleep is woken late on a busy machine, but server and client alike.
 func testSleeps(t *testing.T, tier tier, server *servers.Server) {
-	const want, tolerance = 250 * time.Millisecond, 5 * time.Millisecond
+	const asked = 250 * time.Millisecond
 	c := connect(t, server, "")
+	var client []time.Duration
 	r := watch(t, server, func() {
-		for range 5 {
+		for range 3 {
+			begin := time.Now()
 			c.must("SELECT SLEEP(0.25)")
+			c.settle()
+			client = append(client, time.Since(begin))
 		}
-		c.settle()
 	})
-	var durations []time.Duration
-	for _, s := range r.statements(t, tier) {
-		durations = append(durations, s.duration())
+	list := r.statements(t, tier)
+	if len(list) != len(client) {
+		t.Fatalf("%d spans, want %d", len(list), len(client))
 	}
-	if len(durations) != 5 {
-		t.Fatalf("%d spans, want 5", len(durations))
-	}
-	m := median(durations)
-	t.Logf("median %v of %v", m, durations)
-	if m < want-tolerance || m > want+tolerance {
-		t.Errorf("median is %v, want %v ± %v", m, want, tolerance)
+	for i, s := range list {
+		t.Logf("%v, by the client %v", s.duration(), client[i])
+		if s.duration() < asked-time.Millisecond || s.duration() > client[i] {
+			t.Errorf("%v, want at least %v and no more than the client's %v", s.duration(), asked, client[i])
+		}
 	}
 }

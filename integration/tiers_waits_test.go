@@ -5,6 +5,7 @@
 package integration
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -18,7 +19,7 @@ import (
 const (
 	held          = 300 * time.Millisecond
 	heldTolerance = 10 * time.Millisecond
-	heldRounds    = 5
+	heldRounds    = 3
 )
 
 // waitFor runs a statement that waits for a lock, which release gives back after a
@@ -58,8 +59,8 @@ func (r *result) inner(t *testing.T, tier tier, text, name string) []otlpSpan {
 	})
 }
 
-// wantWaits compares waits, which functions tell beside every tier, with how long the client saw the lock held.
-func wantWaits(t *testing.T, waits []otlpSpan, took []time.Duration) {
+// compareWaits holds waits, which functions tell beside every tier, against how long the client saw the lock held.
+func compareWaits(t *testing.T, waits []otlpSpan, took []time.Duration) error {
 	t.Helper()
 	if len(waits) != len(took) {
 		t.Fatalf("%d waits, want %d", len(waits), len(took))
@@ -71,40 +72,45 @@ func wantWaits(t *testing.T, waits []otlpSpan, took []time.Duration) {
 	slices.Sort(differences)
 	t.Logf("client minus wait: %v", differences)
 	if m := median(differences); m < -heldTolerance || m > heldTolerance {
-		t.Errorf("median of client minus wait is %v, want it within %v", m, heldTolerance)
+		return fmt.Errorf("median of client minus wait is %v, want it within %v", m, heldTolerance)
 	}
+	return nil
 }
 
 func testRowLock(t *testing.T, _ tier, server *servers.Server) {
 	const statement = "UPDATE items SET price = price WHERE id = 70"
 	holder, waiting := connect(t, server, ""), connect(t, server, "")
-	var took []time.Duration
-	r := watch(t, server, func() {
-		for range heldRounds {
-			holder.must("BEGIN")
-			holder.must("SELECT price FROM items WHERE id = 70 FOR UPDATE")
-			took = append(took, waitFor(t, waiting, statement, func() { holder.must("COMMIT") }))
-		}
-		holder.settle()
-		waiting.settle()
+	measured(t, func() error {
+		var took []time.Duration
+		r := watch(t, server, func() {
+			for range heldRounds {
+				holder.must("BEGIN")
+				holder.must("SELECT price FROM items WHERE id = 70 FOR UPDATE")
+				took = append(took, waitFor(t, waiting, statement, func() { holder.must("COMMIT") }))
+			}
+			holder.settle()
+			waiting.settle()
+		})
+		waits := r.inner(t, tierNamed(t, "uprobe"), "UPDATE items SET price = price WHERE id = ?", "row lock wait")
+		return compareWaits(t, waits, took)
 	})
-	waits := r.inner(t, tierNamed(t, "uprobe"), "UPDATE items SET price = price WHERE id = ?", "row lock wait")
-	wantWaits(t, waits, took)
 }
 
 func testMetadataLock(t *testing.T, _ tier, server *servers.Server) {
 	holder, waiting := connect(t, server, ""), connect(t, server, "")
-	var took []time.Duration
-	r := watch(t, server, func() {
-		for range heldRounds {
-			holder.must("LOCK TABLES items WRITE")
-			took = append(took, waitFor(t, waiting, "SELECT COUNT(*), 'waits' FROM items", func() { holder.must("UNLOCK TABLES") }))
-		}
-		holder.settle()
-		waiting.settle()
+	measured(t, func() error {
+		var took []time.Duration
+		r := watch(t, server, func() {
+			for range heldRounds {
+				holder.must("LOCK TABLES items WRITE")
+				took = append(took, waitFor(t, waiting, "SELECT COUNT(*), 'waits' FROM items", func() { holder.must("UNLOCK TABLES") }))
+			}
+			holder.settle()
+			waiting.settle()
+		})
+		waits := r.inner(t, tierNamed(t, "uprobe"), "SELECT COUNT(*), ? FROM items", "metadata lock wait")
+		return compareWaits(t, waits, took)
 	})
-	waits := r.inner(t, tierNamed(t, "uprobe"), "SELECT COUNT(*), ? FROM items", "metadata lock wait")
-	wantWaits(t, waits, took)
 }
 
 // Only what wrote waits for the redo log, which the symbol file shows.
@@ -130,6 +136,7 @@ func testFlush(t *testing.T, tier tier, server *servers.Server) {
 // With the binary log a transaction that wrote is committed in a group; what only
 // read is not.
 func TestCommitsInGroupsAreSeenWithTheBinaryLog(t *testing.T) {
+	t.Parallel()
 	for _, tier := range allTiers {
 		if tier.name != "uprobe" {
 			continue

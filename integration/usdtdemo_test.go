@@ -116,6 +116,7 @@ func wantDemoSpans(t *testing.T, r *result) {
 }
 
 func TestUSDTDemoGivesASpanForEveryCall(t *testing.T) {
+	t.Parallel()
 	program := buildUSDTDemo(t)
 	args := []string{"-w", strconv.Itoa(demoCalls), strconv.FormatInt(demoSleep.Milliseconds(), 10)}
 	for _, profile := range []string{"demo", usdtDemo + "/profile.yaml"} {
@@ -131,6 +132,7 @@ func TestUSDTDemoGivesASpanForEveryCall(t *testing.T) {
 // The probes stay attached when a program ends, so that its next run is seen from
 // its first call.
 func TestUSDTDemoIsSeenFromItsFirstCallWhenItRunsAgain(t *testing.T) {
+	t.Parallel()
 	program := buildUSDTDemo(t)
 	calls, sleep := strconv.Itoa(demoCalls), strconv.FormatInt(demoSleep.Milliseconds(), 10)
 	first := startWaiting(t, program, "-w", "0")
@@ -145,6 +147,7 @@ func TestUSDTDemoIsSeenFromItsFirstCallWhenItRunsAgain(t *testing.T) {
 // The same without a profile: operations of the command line at USDT probes and at a
 // function, and hits of a probe that are counted.
 func TestOperationsOfTheCommandLineAreSeenInPrograms(t *testing.T) {
+	t.Parallel()
 	const runs = 3
 	program := buildUSDTDemo(t)
 	first := startWaiting(t, program, "-w", "0")
@@ -181,6 +184,7 @@ func TestOperationsOfTheCommandLineAreSeenInPrograms(t *testing.T) {
 // bpftrace starts the program when it has attached, so that the program's first
 // line says that both may begin.
 func TestUSDTDemoIsCountedByBpftraceAndTheBridgeAlike(t *testing.T) {
+	t.Parallel()
 	program := buildUSDTDemo(t)
 	command := strings.Join([]string{program, "-w", strconv.Itoa(demoCalls), "3"}, " ")
 	demo := startWaiting(t, "bpftrace", "-c", command, "-e",

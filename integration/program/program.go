@@ -4,6 +4,7 @@
 package program
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -35,9 +36,17 @@ var Path = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
+// sideBySide is how many of the tests that may run beside others do. They mostly
+// wait, so that there may be more than processors.
+const sideBySide = "4"
+
 // Main is the TestMain of a package whose tests use Path: it runs them and
 // removes what Path has built.
 func Main(m *testing.M) int {
+	if err := flag.Set("test.parallel", sideBySide); err != nil {
+		panic(err) // the testing package has no such flag
+	}
+	flag.Parse() // the command line decides
 	code := m.Run()
 	if path, err := Path(); err == nil && path != os.Getenv(builtBefore) {
 		os.RemoveAll(filepath.Dir(path))
