@@ -15,17 +15,15 @@ import (
 func (l *lane) unshift(pairs []Pair) []Pair {
 	places := l.places(pairs)
 	var more []Pair
-	begin, ahead := 0, Pair{} // of the pairs since something was alone, and how many of x and y that was
+	begin, ahead := 0, Pair{} // of the pairs since something was alone, and how many of x and y that were
 	for k := range len(places) + 1 {
 		alone := l.between(places, k)
 		if alone == (Pair{}) {
 			continue
 		}
-		run := places[begin:k]
-		if len(run) > 0 && (ahead == Pair{A: 1} && alone == Pair{B: 1} || ahead == Pair{B: 1} && alone == Pair{A: 1}) {
-			if last, ok := l.moveBack(run, ahead); ok {
-				more, alone = append(more, last), Pair{}
-			}
+		if last, by := l.moveBack(places[begin:k], ahead, alone); by != (Pair{}) {
+			more = append(more, last)
+			alone.A, alone.B = alone.A-by.B, alone.B-by.A
 		}
 		begin, ahead = k, alone
 	}
@@ -37,22 +35,40 @@ func (l *lane) unshift(pairs []Pair) []Pair {
 	return all
 }
 
-// moveBack moves pairs by the place that is alone ahead of them, and returns the pair of those at their end.
-func (l *lane) moveBack(run []Pair, ahead Pair) (last Pair, ok bool) {
-	back := func(p Pair) Pair { return Pair{A: p.A - ahead.A, B: p.B - ahead.B} }
+// moveBack moves pairs to the place that is alone ahead of them on one side, if one behind them is on the other. It
+// returns the pair that this makes at their end, and by how much they were moved, which may be nothing.
+func (l *lane) moveBack(run []Pair, ahead, behind Pair) (last, by Pair) {
+	for _, by := range []Pair{{B: 1}, {A: 1}} {
+		if by.A > ahead.A || by.B > ahead.B || by.A > behind.B || by.B > behind.A {
+			continue
+		}
+		if last, ok := l.move(run, by); ok {
+			return last, by
+		}
+	}
+	return Pair{}, Pair{}
+}
+
+func (l *lane) move(run []Pair, by Pair) (last Pair, ok bool) {
+	if len(run) == 0 {
+		return last, false
+	}
+	back := func(p Pair) Pair { return Pair{A: p.A - by.A, B: p.B - by.B} }
 	end := run[len(run)-1]
 	last = back(Pair{A: end.A + 1, B: end.B + 1})
-	fits := func(p Pair) bool {
-		sa, sb := &l.a.Statements[l.x[p.A]], &l.b.Statements[l.y[p.B]]
-		return l.same(sa, sb) && l.shared(sa, sb) > 0
-	}
-	if !fits(last) || slices.ContainsFunc(run, func(p Pair) bool { return !fits(back(p)) }) {
+	if !l.mayBe(last) || slices.ContainsFunc(run, func(p Pair) bool { return !l.mayBe(back(p)) }) {
 		return last, false
 	}
 	for k := range run {
 		run[k] = back(run[k])
 	}
 	return last, true
+}
+
+// mayBe reports whether what is at two places may be the same: both say so, and that they ran at the same time.
+func (l *lane) mayBe(p Pair) bool {
+	sa, sb := &l.a.Statements[l.x[p.A]], &l.b.Statements[l.y[p.B]]
+	return l.same(sa, sb) && l.shared(sa, sb) > 0
 }
 
 // places are those in x and y of pairs, which are in order.

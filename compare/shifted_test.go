@@ -3,6 +3,7 @@
 package compare
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -61,6 +62,39 @@ func TestWhatEitherLacksIsNotMovedAway(t *testing.T) {
 			if al := Align(c[0], c[1]); len(al.Pairs) != 38 || len(al.OnlyA) != 1 || len(al.OnlyB) != 1 {
 				t.Errorf("%d further: %d pairs, want 38", gap, len(al.Pairs))
 			}
+		}
+	}
+}
+
+// Where a server is late again and again, what is alone behind some pairs is next to what is alone ahead of the next
+// ones: spans of probes, and what was captured of the same statements, on a busy machine, microseconds.
+func TestShiftsBehindEachOtherAreMovedBack(t *testing.T) {
+	spans := [][2]int64{{26674, 26736}, {26971, 27202}, {27213, 27266}, {27428, 27614}, {27621, 27722}, {27732, 27799}}
+	packets := [][2]int64{{26633, 26725}, {26824, 27039}, {27119, 27257}, {27327, 27478}, {27526, 27667}, {27713, 27788}}
+	listing := func(all [][2]int64) *Listing {
+		l := &Listing{}
+		for _, s := range all {
+			l.Statements = append(l.Statements, Statement{
+				Has: FieldsOf(FieldText, FieldDuration), Connection: 1, Text: "SELECT ?", Start: 1000 * s[0], Duration: time.Duration(1000 * (s[1] - s[0])),
+			})
+		}
+		return l
+	}
+	a, b, all := listing(spans), listing(packets), []int{0, 1, 2, 3, 4, 5}
+	for _, shifted := range [][]Pair{{{A: 0, B: 0}, {A: 1, B: 2}, {A: 3, B: 4}, {A: 5, B: 5}}, {{A: 1, B: 2}, {A: 3, B: 4}, {A: 5, B: 5}}} {
+		l := &lane{a: a, b: b, x: all, y: all}
+		for _, p := range l.unshift(shifted) {
+			if p.A != p.B {
+				t.Errorf("statement %d is paired with %d", p.A, p.B)
+			}
+		}
+		mirrored := &lane{a: b, b: a, x: all, y: all}
+		for i, p := range shifted {
+			shifted[i] = Pair{A: p.B, B: p.A}
+		}
+		got := mirrored.unshift(shifted)
+		if len(got) < 5 || slices.ContainsFunc(got, func(p Pair) bool { return p.A != p.B }) {
+			t.Errorf("the other way round: %v", got)
 		}
 	}
 }
