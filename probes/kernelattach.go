@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"unsafe"
@@ -304,17 +305,38 @@ func (s *Session) hangKprobe(action bpf.Action, k *kernelPoint, index uint32) (i
 	return link.Kprobe(k.address.Symbol, p, o)
 }
 
-// hangTracepoints attaches to tracepoints one after the other, but those of many system calls.
+// fewTracepoints is how many are attached as perf events whatever they are for. To detach
+// each the kernel takes some 40 ms, one after the other (perf_trace_event_unreg,
+// kernel/trace/trace_event_perf.c): of more, those that are only counted are attached otherwise.
+const fewTracepoints = 8
+
 func (s *Session) hangTracepoints(sv *served, action bpf.Action, sites []int) (links []io.Closer, err error) {
-	if action == bpf.ActionPoint {
+	many := action == bpf.ActionPoint && len(sites) > fewTracepoints && onlyCounts(sv, sites)
+	if many {
 		if links, sites, err = s.inKernel.hangCalls(sv, sites); err != nil {
 			return links, err
 		}
 	}
+	raw := many && s.kernel.version < kernel70
 	each, err := eachSite(sv, sites, func(k *kernelPoint, index uint32) (io.Closer, error) {
+		if raw {
+			l, err := s.inKernel.hangRaw(k, index)
+			if err == nil {
+				return l, nil
+			}
+			raw = errors.Is(err, os.ErrNotExist) // others may have one
+		}
 		return s.inKernel.hangTracepoint(action, k.event.ID, index)
 	})
 	return append(links, each...), err
+}
+
+// onlyCounts reports whether nothing of the tracepoints' records is looked at.
+func onlyCounts(sv *served, sites []int) bool {
+	return !slices.ContainsFunc(sites, func(i int) bool {
+		spec := &sv.sites[i].spec
+		return spec.When != 0 || spec.Given.Kind != argNone
+	})
 }
 
 // hangTracepoint attaches the shared program to a tracepoint, or, where that is

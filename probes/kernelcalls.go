@@ -15,10 +15,6 @@ import (
 	"github.com/spanbridge/spanbridge/bpf"
 )
 
-// fewCalls is how many tracepoints of system calls are attached one by one, which
-// costs nothing while other calls are made. To detach each the kernel takes some 40 ms.
-const fewCalls = 8
-
 // calledAt is where a system call begins, or returns.
 type calledAt struct {
 	raw   string // the raw tracepoint of all calls
@@ -65,14 +61,14 @@ func (k *kernelPrograms) hangCalls(sv *served, sites []int) (links []io.Closer, 
 	needed := make(map[calledAt]bool)
 	for _, i := range sites {
 		at, place, ok := placeOfCall(sv.sites[i].kernel)
-		if spec := &sv.sites[i].spec; !ok || spec.When != 0 || spec.Given.Kind != argNone || k.counting[place] {
+		if !ok || k.counting[place] {
 			rest = append(rest, i)
 			continue
 		}
 		places[place] = sv.indexes[i] + 1
 		needed[at] = true
 	}
-	if len(places) <= fewCalls {
+	if len(places) <= fewTracepoints { // a few cost nothing while other calls are made
 		return nil, sites, nil
 	}
 	for at := range needed {

@@ -5,11 +5,16 @@
 package kernel
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/features"
 
 	"github.com/spanbridge/spanbridge/probes"
 )
@@ -23,6 +28,9 @@ operations:
   returned:
     counter: returned
     tiers: [{tier: tracepoint, point: {probe: "tracepoint:syscalls:sys_exit_*"}}]
+  scheduled:
+    counter: scheduled
+    tiers: [{tier: tracepoint, point: {probe: "tracepoint:sched:*"}}]
   again:
     counter: again
     tiers: [{tier: tracepoint, point: {probe: "tracepoint:syscalls:sys_enter_gets*"}}]
@@ -43,26 +51,50 @@ func perfEvents(t *testing.T) (n int) {
 	return n
 }
 
-// To remove a tracepoint takes the kernel some 40 ms, so that not each call has one.
-func TestKernelCountsManySystemCallsByTheirNumbers(t *testing.T) {
+// linuxMajor is the first number of the running kernel's version.
+func linuxMajor(t *testing.T) (major int) {
+	t.Helper()
+	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fmt.Sscanf(string(release), "%d.", &major); err != nil {
+		t.Fatal(err)
+	}
+	return major
+}
+
+// To remove a perf event of a tracepoint takes the kernel some 40 ms, so that of many
+// not each has one.
+func TestKernelCountsManyTracepointsWithoutAnEventForEach(t *testing.T) {
 	f := startFixture(t, compileFixture(t, "probes.c"))
 	before := perfEvents(t)
 	o := observeHost(t, callsProfile, probes.Config{Targets: []probes.Target{{PID: f.cmd.Process.Pid}}})
-	if n := perfEvents(t) - before; n > 50 {
-		t.Errorf("%d tracepoints are attached one by one", n)
+	most := 40 // calls of which the number is not known by that name
+	if linuxMajor(t) >= 7 || features.HaveProgramHelper(ebpf.RawTracepoint, asm.FnGetAttachCookie) != nil {
+		most += 40 // before Linux 6.10 and from 7.0 on, those of the scheduler
 	}
-	const n = 23
+	if n := perfEvents(t) - before; n > most {
+		t.Errorf("%d perf events of 750 tracepoints", n)
+	}
+	const n = uint64(23)
 	// The tracepoints of uname have another name, and are attached by themselves.
 	f.do("ask 1 23", "uname 23", "call32 23")
+	for range n {
+		f.do("fork")
+	}
 	for op, want := range map[string]string{
 		"begun": "sys_enter_getsid sys_enter_newuname", "returned": "sys_exit_getsid sys_exit_newuname", "again": "sys_enter_getsid",
+		"scheduled": "sched:sched_process_fork",
 	} {
 		counts := make(map[string]uint64)
 		for _, p := range o.histograms(op) {
-			counts[strings.TrimPrefix(p.Namespace, "tracepoint:syscalls:")] = p.Count
+			name := strings.TrimPrefix(p.Namespace, "tracepoint:")
+			counts[strings.TrimPrefix(name, "syscalls:")] = p.Count
 		}
 		for _, call := range strings.Fields(want) {
-			if counts[call] != n {
+			// Linux 7.2 preempts programs at system calls, and tells what it misses meanwhile.
+			if counts[call] != n && (counts[call] > n || n-counts[call] > o.session.Missed()) {
 				t.Errorf("%s: %s was counted %d times, want %d", op, call, counts[call], n)
 			}
 		}
