@@ -4,6 +4,7 @@ package bridge
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -228,5 +229,25 @@ func TestWhatRunsIsToldOnceAndAgainAtTenTimesTheAge(t *testing.T) {
 	b.look(t.Context())
 	if len(b.told.of) != 0 {
 		t.Errorf("what has ended is remembered: %v", b.told.of)
+	}
+}
+
+// TestEachOfManyThatRunIsToldOnce has more run than a look tells of.
+func TestEachOfManyThatRunIsToldOnce(t *testing.T) {
+	source, told := &openSource{}, &heard{}
+	b := &Bridge{Source: source, Assembler: newAssembler(AssemblerConfig{}), OpenAfter: time.Second, Running: []RunningExporter{told}}
+	const many = 2*maxRunningBatch + 10
+	for i := range uint32(many) {
+		source.records = append(source.records, query("SELECT 1", func(r *Record) {
+			r.TID, r.Flags, r.EndNs = 1000+i, r.Flags|FlagUnfinished, r.StartNs+2e9
+		}))
+	}
+	for range 4 {
+		b.told.looked = time.Time{}
+		slices.Reverse(source.records) // in whichever order they are found
+		b.look(t.Context())
+	}
+	if len(*told) != many {
+		t.Errorf("%d were told of %d that run", len(*told), many)
 	}
 }

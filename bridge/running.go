@@ -103,7 +103,7 @@ func (b *Bridge) look(ctx context.Context) {
 	err := source.Open(b.OpenAfter, func(r *Record) {
 		key, age := runningKey{r.TID, r.Seq, r.StartNs}, time.Duration(r.EndNs-r.StartNs)
 		again, known := b.told.of[key]
-		if len(still) >= maxToldRunning || len(batch) >= maxRunningBatch {
+		if len(still) >= maxToldRunning {
 			return
 		}
 		one, ok := b.Assembler.Running(r, seen[numberKey{r.TID, r.ParentSeq}])
@@ -111,11 +111,13 @@ func (b *Bridge) look(ctx context.Context) {
 			return
 		}
 		seen[numberKey{r.TID, r.Seq}] = &one
-		if still[key] = again; known && age < again {
-			return
+		if known {
+			still[key] = again
 		}
-		still[key] = toldAgainAt * age
-		batch = append(batch, one)
+		if age >= again && len(batch) < maxRunningBatch { // the rest has its turn at the next look
+			still[key] = toldAgainAt * age
+			batch = append(batch, one)
+		}
 	})
 	b.told.of = still
 	b.tellRunning(ctx, batch, err)

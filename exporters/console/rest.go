@@ -4,7 +4,6 @@ package console
 
 import (
 	"github.com/spanbridge/spanbridge/bridge"
-
 	"github.com/spanbridge/spanbridge/bridge/units"
 )
 
