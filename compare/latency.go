@@ -13,25 +13,38 @@ import (
 type Latency struct {
 	Pairs            int // that have both
 	MedianA, MedianB time.Duration
-	// Of the differences.
-	P5, P25, Median, P75, P95 time.Duration
-	Ratio                     float64 // the median of B's to A's
-	Near                      float64 // share of pairs within 2 % of each other
-	// Limit is how far from the median a difference is about the same.
+	P5, Median, P95  time.Duration // of the differences
+	Ratio            float64       // the median of B's to A's
+	Near             float64       // share of pairs within 2 % of each other
+	Half             Half
+	// Limit is how wide a half is at most whose differences are about the same, and how far a difference is from its middle.
 	Limit time.Duration
-	// Tail is the share of pairs that differ by something else, by more than the limit.
+	// Tail is the share of pairs that differ by something else.
 	Tail float64
+	// Commands are the halves of queries and of executions, if these two differ.
+	Commands []Command
 	// With is what the difference goes with, "" if it is a constant.
 	With  Trait
 	Worst []Pair // the largest differences, up to maxExamples
 }
 
+// Half is the narrowest one: the shortest range that half of the differences lie in. However long a tail the other half is,
+// on one side or both, it does not change.
+type Half struct{ From, To, Middle time.Duration }
+
+// Command is what came of the statements of one kind.
+type Command struct {
+	Kind  Kind
+	Pairs int
+	Half  Half
+}
+
 // Constant reports whether the difference is about the same for all statements: what lies between the points at
-// which the two accounts look. It is one if
+// which the two accounts look. It is one if, of queries and of executions,
 //
-//   - it is about the same for half of the statements: quartiles are no farther apart than the limit, a tenth of the
+//   - it is about the same for half of them: the narrowest half is no wider than the limit, a tenth of the
 //     median duration or 20 µs, and
-//   - there is no class of statements for which it is another one: not those of a duration, of a number of rows or of a
+//   - there is no class of them for which it is another one: not those of a duration, of a number of rows or of a
 //     text (see [Trait]).
 //
 // The other half is a tail, which may be as long as it likes, and is told apart. It comes about where a thread has to wait
@@ -72,14 +85,57 @@ func latencyOf(a, b *Listing, pairs []Pair) Latency {
 	at := func(percent int) time.Duration { return all[n*percent/100].ns }
 	l := Latency{
 		Pairs: n, MedianA: median(ofA), MedianB: median(ofB), Ratio: median(ratios), Near: float64(near) / float64(n),
-		P5: at(5), P25: at(25), Median: at(50), P75: at(75), P95: at(95),
+		P5: at(5), Median: at(50), P95: at(95), Half: narrowest(all), Worst: worst(all, at(50)),
 	}
 	l.Limit = max(l.MedianA/10, 20*time.Microsecond)
-	below, above := beyond(all, l.Median, l.Limit)
-	l.Tail = float64(below+above) / float64(n)
-	l.With = l.goesWith(all)
-	l.Worst = worst(all, l.Median)
+	l.judge(all)
 	return l
+}
+
+// narrowest finds the narrowest half of differences that are sorted.
+func narrowest(all []difference) Half {
+	size := len(all)/2 + 1
+	best := 0
+	for i := range len(all) - size + 1 {
+		if all[i+size-1].ns-all[i].ns < all[best+size-1].ns-all[best].ns {
+			best = i
+		}
+	}
+	return Half{all[best].ns, all[best+size-1].ns, all[best+size/2].ns}
+}
+
+// judge finds out what the difference goes with, for queries and executions apart: a server may come through the points of an
+// account in another order.
+func (l *Latency) judge(all []difference) {
+	groups := [][]difference{all}
+	if queries, executions := byCommand(all); min(len(queries), len(executions)) >= leastOfClass {
+		groups = [][]difference{queries, executions}
+		q, e := narrowest(queries), narrowest(executions)
+		if d := e.Middle - q.Middle; max(d, -d) > 5*time.Microsecond {
+			l.Commands = []Command{{Query, len(queries), q}, {Execute, len(executions), e}}
+		}
+	}
+	tail := 0
+	for _, of := range groups {
+		half := narrowest(of)
+		below, above := beyond(of, half.Middle, l.Limit)
+		tail += below + above
+		if l.With == "" {
+			l.With = goesWith(of, half, l.Limit)
+		}
+	}
+	l.Tail = float64(tail) / float64(len(all))
+}
+
+func byCommand(all []difference) (queries, executions []difference) {
+	for _, d := range all {
+		if d.a.Kind == Execute || d.b.Kind == Execute { // not every account tells
+			executions = append(executions, d)
+		} else {
+			queries = append(queries, d)
+		}
+	}
+	return queries, executions
 }
 
 // beyond counts the differences that are farther from a middle than a limit.

@@ -75,6 +75,16 @@ var (
 	}
 )
 
+// ExecutionStopwatchOf is that for executions of prepared statements. MariaDB considers the slow log for them before it has sent
+// the end of the answer (Prepared_statement::execute in sql/sql_prepare.cc), which is where a tier of probes stops.
+func ExecutionStopwatchOf(account, tier, product string) (Stopwatch, bool) {
+	w, ok := StopwatchOf(account, tier)
+	if w.Stop == PointLogs && product == "MariaDB" {
+		w.Stop = PointExecuted
+	}
+	return w, ok
+}
+
 // Between says what one of two stopwatches has in it and the other one has not: before the statement and after
 // it. More are the steps that a has more, less those that b has more.
 func Between(a, b Stopwatch) (more, less []Step) {

@@ -39,6 +39,13 @@ func TestWhatLiesBetweenTwoStopwatchesIsNamed(t *testing.T) {
 			t.Errorf("%v and %v:\n%s", c.b, c.a, diff)
 		}
 	}
+	executions, _ := ExecutionStopwatchOf("probes", "uprobe", "MariaDB")
+	if more, less := Between(executions, of("perfschema", "")); more != nil || len(less) != 4 || less[1] != "sending the end of the answer" {
+		t.Errorf("executions of MariaDB: %q and %q", more, less)
+	}
+	if w, _ := ExecutionStopwatchOf("probes", "uprobe", "MySQL"); w != of("probes", "uprobe") {
+		t.Errorf("executions of MySQL: %v", w)
+	}
 	if _, ok := StopwatchOf("generallog", ""); ok {
 		t.Error("a general log tells no durations")
 	}

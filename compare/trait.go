@@ -64,8 +64,8 @@ func withoutDigits(text string) string {
 // leastOfClass is how many statements say something of their class.
 const leastOfClass = 20
 
-// goesWith finds the trait that the differences go with, "" if they are about the same.
-func (l *Latency) goesWith(all []difference) Trait {
+// goesWith finds the trait that differences go with, "" if they are about the same.
+func goesWith(all []difference, half Half, limit time.Duration) Trait {
 	for _, t := range traits {
 		by := make(map[class][]difference)
 		for _, d := range all {
@@ -74,21 +74,21 @@ func (l *Latency) goesWith(all []difference) Trait {
 			}
 		}
 		for _, of := range by {
-			if l.differs(all, of) {
+			if differs(all, of, half.Middle, limit) {
 				return t.Trait
 			}
 		}
 	}
-	if l.P75-l.P25 > l.Limit {
+	if half.To-half.From > limit {
 		return TraitNone
 	}
 	return ""
 }
 
-// differs reports whether most of a class lie on one side of the limit, and far more than of all statements do: by
-// four standard deviations of what chance gives. For a class of long statements the limit is a fiftieth of their duration, if
-// that is more: what is the same is within that.
-func (l *Latency) differs(all, of []difference) bool {
+// differs reports whether three quarters of a class lie on one side of the limit, and far more than of all statements do: by
+// four standard deviations of what chance gives. Half of a class may have had to wait for a CPU, if its threads sleep more than others.
+// For a class of long statements the limit is a fiftieth of their duration, if that is more: what is the same is within that.
+func differs(all, of []difference, middle, limit time.Duration) bool {
 	n := len(of)
 	if n < leastOfClass {
 		return false
@@ -98,14 +98,14 @@ func (l *Latency) differs(all, of []difference) bool {
 		durations[i] = min(of[i].a.Duration, of[i].b.Duration)
 	}
 	slices.Sort(durations)
-	limit := max(l.Limit, durations[n/2]/50)
-	below, above := beyond(of, l.Median, limit)
-	usuallyBelow, usuallyAbove := beyond(all, l.Median, limit)
+	limit = max(limit, durations[n/2]/50)
+	below, above := beyond(of, middle, limit)
+	usuallyBelow, usuallyAbove := beyond(all, middle, limit)
 	return moreThanChance(n, below, len(all), usuallyBelow) || moreThanChance(n, above, len(all), usuallyAbove)
 }
 
 // moreThanChance reports whether k of n are most of them, and more than so many of all let expect.
 func moreThanChance(n, k, all, usually int) bool {
 	p := float64(usually) / float64(all)
-	return 2*k > n && float64(k) > float64(n)*p+4*math.Sqrt(float64(n)*p*(1-p))
+	return 4*k > 3*n && float64(k) > float64(n)*p+4*math.Sqrt(float64(n)*p*(1-p))
 }

@@ -56,7 +56,7 @@ func New(about About, listings []*compare.Listing, pairs []Pair) *Result {
 	}
 	r.Fields = fieldsOf(listings, pairs)
 	for _, p := range pairs {
-		r.Verdicts = append(r.Verdicts, verdictOf(p.Verdict, listings[p.A], listings[p.B], about.Tier))
+		r.Verdicts = append(r.Verdicts, verdictOf(p.Verdict, listings[p.A], listings[p.B], seen{about.Tier, about.Server.Product}))
 	}
 	return r
 }

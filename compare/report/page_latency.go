@@ -4,6 +4,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spanbridge/spanbridge/bridge/units"
@@ -97,9 +98,9 @@ func (r *Result) cards(w *words) []card {
 				{w.say("latency.pairs"), figure{units.Count(l.Pairs), path + "pairs"}},
 				ns(w.say("latency.median-of", "account", w.account(v.A)), "median_a_ns", l.MedianANs),
 				ns(w.say("latency.median-of", "account", w.account(v.B)), "median_b_ns", l.MedianBNs),
-				difference("p5_ns", l.P5Ns), difference("p25_ns", l.P25Ns),
+				difference("p5_ns", l.P5Ns),
 				{w.say("latency.p50"), figure{w.difference(l.MedianNs), path + "median_ns"}},
-				difference("p75_ns", l.P75Ns), difference("p95_ns", l.P95Ns),
+				difference("p95_ns", l.P95Ns), difference("half_from_ns", l.HalfFromNs), difference("half_to_ns", l.HalfToNs),
 				{w.say("latency.tail", "limit", w.duration(l.LimitNs)), figure{w.percent(l.TailShare), path + "tail_share"}},
 				{w.say("latency.near"), figure{w.percent(l.NearShare), path + "near_share"}},
 			},
@@ -125,10 +126,14 @@ const probes = "probes"
 // says tells the difference in words.
 func says(w *words, v *Verdict) string {
 	l := v.Latency
-	return w.say("latency.says."+l.Kind, "a", w.account(v.A), "b", w.account(v.B), "difference", moreOrLess(w, l.MedianNs),
-		"p5", w.difference(l.P5Ns), "p25", w.difference(l.P25Ns), "p75", w.difference(l.P75Ns), "p95", w.difference(l.P95Ns),
+	said := w.say("latency.says."+l.Kind, "a", w.account(v.A), "b", w.account(v.B), "difference", moreOrLess(w, l.MedianNs),
+		"p5", w.difference(l.P5Ns), "p95", w.difference(l.P95Ns), "from", w.difference(l.HalfFromNs), "to", w.difference(l.HalfToNs),
 		"tail", w.percent(l.TailShare), "limit", w.duration(l.LimitNs), "trait", w.trait(l.VariesWith),
 		"near", w.percent(l.NearShare), "pairs", units.Count(l.Pairs))
+	if len(l.Commands) == 2 {
+		said += w.say("latency.commands", "query", w.difference(l.Commands[0].MiddleNs), "execution", w.difference(l.Commands[1].MiddleNs))
+	}
+	return said
 }
 
 func moreOrLess(w *words, ns int64) string {
@@ -153,11 +158,23 @@ func (r *Result) points(w *words, v *Verdict) (all []fact) {
 	return append(all, only(w, v)...)
 }
 
+// only says what only one of them measures, and of executions if that is more.
 func only(w *words, v *Verdict) (all []fact) {
+	l := v.Latency
+	all = onlyOf(w, v, "latency.only", l.OnlyA, l.OnlyB)
+	for _, c := range l.Commands {
+		if !slices.Equal(c.OnlyA, l.OnlyA) || !slices.Equal(c.OnlyB, l.OnlyB) {
+			all = append(all, onlyOf(w, v, "latency.only-executions", c.OnlyA, c.OnlyB)...)
+		}
+	}
+	return all
+}
+
+func onlyOf(w *words, v *Verdict, label string, onlyA, onlyB []string) (all []fact) {
 	for _, side := range []struct {
 		name  string
 		steps []string
-	}{{v.A, v.Latency.OnlyA}, {v.B, v.Latency.OnlyB}} {
+	}{{v.A, onlyA}, {v.B, onlyB}} {
 		if len(side.steps) == 0 {
 			continue
 		}
@@ -165,7 +182,7 @@ func only(w *words, v *Verdict) (all []fact) {
 		for _, step := range side.steps[1:] {
 			said = w.say("list", "a", said, "b", w.step(step))
 		}
-		all = append(all, fact{w.say("latency.only", "account", w.account(side.name)), said})
+		all = append(all, fact{w.say(label, "account", w.account(side.name)), said})
 	}
 	return all
 }

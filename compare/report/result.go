@@ -164,27 +164,41 @@ const (
 // Latency is how the durations differ that two accounts tell of the same
 // statements: B's minus A's.
 type Latency struct {
-	Kind      string  `json:"kind"`
-	Pairs     int     `json:"pairs"`
-	MedianANs int64   `json:"median_a_ns"`
-	MedianBNs int64   `json:"median_b_ns"`
-	P5Ns      int64   `json:"p5_ns"`
-	P25Ns     int64   `json:"p25_ns"`
-	MedianNs  int64   `json:"median_ns"`
-	P75Ns     int64   `json:"p75_ns"`
-	P95Ns     int64   `json:"p95_ns"`
-	LimitNs   int64   `json:"limit_ns"`   // from the median within which a difference is about the same
-	TailShare float64 `json:"tail_share"` // of pairs that are farther off
-	Ratio     float64 `json:"ratio"`      // the median of B's to A's
-	NearShare float64 `json:"near_share"` // of pairs within 2 % of each other
+	Kind      string `json:"kind"`
+	Pairs     int    `json:"pairs"`
+	MedianANs int64  `json:"median_a_ns"`
+	MedianBNs int64  `json:"median_b_ns"`
+	P5Ns      int64  `json:"p5_ns"`
+	MedianNs  int64  `json:"median_ns"`
+	P95Ns     int64  `json:"p95_ns"`
+	// The narrowest range that half of the differences lie in.
+	HalfFromNs int64   `json:"half_from_ns"`
+	HalfToNs   int64   `json:"half_to_ns"`
+	LimitNs    int64   `json:"limit_ns"`   // from its middle within which a difference is about the same
+	TailShare  float64 `json:"tail_share"` // of pairs that are farther off
+	Ratio      float64 `json:"ratio"`      // the median of B's to A's
+	NearShare  float64 `json:"near_share"` // of pairs within 2 % of each other
 	// VariesWith is what the difference goes with, if it is no constant: see [compare.Trait].
-	VariesWith string    `json:"varies_with,omitempty"`
-	OnlyA      []string  `json:"only_a"` // what A measures and B does not, if that is known
-	OnlyB      []string  `json:"only_b"`
-	Histogram  Histogram `json:"histogram"`
+	VariesWith string `json:"varies_with,omitempty"`
+	// Commands are those of queries and of executions, if they differ.
+	Commands  []Command `json:"commands,omitempty"`
+	OnlyA     []string  `json:"only_a"` // what A measures and B does not, if that is known
+	OnlyB     []string  `json:"only_b"`
+	Histogram Histogram `json:"histogram"`
 	// Scatter is a sample of the durations of A and B, nanoseconds.
 	Scatter [][2]int64   `json:"scatter_ns"`
 	Worst   []Difference `json:"worst"`
+}
+
+// Command is how the latencies of queries, or those of executions of prepared statements, differ.
+type Command struct {
+	Command    string   `json:"command"` // "query" or "execution"
+	Pairs      int      `json:"pairs"`
+	HalfFromNs int64    `json:"half_from_ns"`
+	MiddleNs   int64    `json:"middle_ns"`
+	HalfToNs   int64    `json:"half_to_ns"`
+	OnlyA      []string `json:"only_a"`
+	OnlyB      []string `json:"only_b"`
 }
 
 // Histogram counts differences: Counts[i] are from Edges[i] on and below Edges[i+1].

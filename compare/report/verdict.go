@@ -12,12 +12,15 @@ import (
 	"github.com/spanbridge/spanbridge/compare"
 )
 
-func verdictOf(v *compare.Verdict, a, b *compare.Listing, tier string) Verdict {
+// seen is what the points of accounts depend on.
+type seen struct{ tier, product string }
+
+func verdictOf(v *compare.Verdict, a, b *compare.Listing, by seen) Verdict {
 	out := Verdict{
 		A: nameOf(v.A.Name), B: nameOf(v.B.Name), Matched: v.Matched, Ambiguous: v.Ambiguous,
 		MissingA: missingOf(v.MissingA, b), MissingB: missingOf(v.MissingB, a),
 		UnexplainedA: v.UnknownA, UnexplainedB: v.UnknownB,
-		Offsets: []Offset{}, Latency: latencyOf(v, a, b, tier), Fields: []FieldVerdict{},
+		Offsets: []Offset{}, Latency: latencyOf(v, a, b, by), Fields: []FieldVerdict{},
 	}
 	for _, o := range v.Offsets {
 		out.Offsets = append(out.Offsets, Offset{
@@ -44,18 +47,26 @@ func fieldVerdictOf(v *compare.FieldVerdict, a, b *compare.Listing) FieldVerdict
 	return out
 }
 
-func latencyOf(v *compare.Verdict, a, b *compare.Listing, tier string) *Latency {
+func latencyOf(v *compare.Verdict, a, b *compare.Listing, by seen) *Latency {
 	l := &v.Latency
 	if l.Pairs == 0 {
 		return nil
 	}
 	out := &Latency{
 		Kind: kindOf(l), Pairs: l.Pairs, MedianANs: int64(l.MedianA), MedianBNs: int64(l.MedianB),
-		P5Ns: int64(l.P5), P25Ns: int64(l.P25), MedianNs: int64(l.Median), P75Ns: int64(l.P75), P95Ns: int64(l.P95),
+		P5Ns: int64(l.P5), MedianNs: int64(l.Median), P95Ns: int64(l.P95), HalfFromNs: int64(l.Half.From), HalfToNs: int64(l.Half.To),
 		LimitNs: int64(l.Limit), TailShare: digits(l.Tail), VariesWith: string(l.With),
 		Ratio: digits(l.Ratio), NearShare: digits(l.Near), Worst: []Difference{},
 	}
-	out.OnlyA, out.OnlyB = between(v.A.Name, v.B.Name, tier)
+	out.OnlyA, out.OnlyB = between(v.A.Name, v.B.Name, by, compare.Query)
+	for _, c := range l.Commands {
+		of := Command{
+			Command: commands[c.Kind], Pairs: c.Pairs,
+			HalfFromNs: int64(c.Half.From), MiddleNs: int64(c.Half.Middle), HalfToNs: int64(c.Half.To),
+		}
+		of.OnlyA, of.OnlyB = between(v.A.Name, v.B.Name, by, c.Kind)
+		out.Commands = append(out.Commands, of)
+	}
 	durations := both(v.Pairs, a, b)
 	out.Histogram, out.Scatter = histogramOf(durations), sample(durations)
 	for _, p := range l.Worst {
@@ -67,11 +78,14 @@ func latencyOf(v *compare.Verdict, a, b *compare.Listing, tier string) *Latency 
 	return out
 }
 
-// between lists what only one of two accounts measures.
-func between(a, b, tier string) (onlyA, onlyB []string) {
+// commands are the names of kinds that count.
+var commands = map[compare.Kind]string{compare.Query: "query", compare.Execute: "execution"}
+
+// between lists what only one of two accounts measures, of queries or of executions.
+func between(a, b string, by seen, kind compare.Kind) (onlyA, onlyB []string) {
 	onlyA, onlyB = []string{}, []string{}
-	x, known := compare.StopwatchOf(a, tier)
-	y, too := compare.StopwatchOf(b, tier)
+	x, known := by.stopwatch(a, kind)
+	y, too := by.stopwatch(b, kind)
 	if !known || !too {
 		return onlyA, onlyB
 	}
@@ -83,6 +97,13 @@ func between(a, b, tier string) (onlyA, onlyB []string) {
 		onlyB = append(onlyB, string(step))
 	}
 	return onlyA, onlyB
+}
+
+func (s seen) stopwatch(account string, kind compare.Kind) (compare.Stopwatch, bool) {
+	if kind == compare.Execute {
+		return compare.ExecutionStopwatchOf(account, s.tier, s.product)
+	}
+	return compare.StopwatchOf(account, s.tier)
 }
 
 func kindOf(l *compare.Latency) string {
