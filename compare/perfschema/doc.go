@@ -19,7 +19,7 @@
 // The server locks nothing while the ring is read (table_events_statements_history_long::rnd_next in its source): a row that is
 // overwritten at that moment can be of two statements, half and half. So a row counts once two readings have found the same
 // in it: the next one, or where the ring comes round so fast that it would be gone by then, another one at once. What is gone
-// before that is lost.
+// before that is lost. Only a thread that has to wait for a CPU in the midst of copying can leave a row half and half for both.
 //
 // A reading costs the server some microseconds for each row of the ring, so that a ring that is larger than what it is
 // filled with is dear for nothing: it is read when a quarter of it is new, and every two seconds.
