@@ -160,14 +160,24 @@ static __always_inline struct event *event_of_walk(const struct open_walk *w, co
 	return event_of(frame->seq, record_buffer(w->task, frame->level, 0));
 }
 
-/* What only its end would have told to be one has begun all the same, if its thread ends in it. */
-static __always_inline void count_abandoned(const struct frame *frame)
+/*
+ * A callback. What only its end would have told to be one has begun all the same, if its
+ * thread ends in it.
+ */
+static long count_abandoned(__u32 i, struct open_walk *w)
 {
+	const struct frame *frame;
+
+	opaque(i);
+	if (i >= w->depth || i >= MAX_DEPTH)
+		return 1;
+	frame = &w->thread->frames[i];
 	if (frame->tentative && frame->tentative != RUNNING)
-		return;
+		return 0;
 	if (frame->tentative)
 		count(frame->op, COUNT_STARTS);
 	count(frame->op, COUNT_ABANDONED);
+	return 0;
 }
 
 /* The verifier wants the test of a size on the register that is used. */
@@ -232,22 +242,19 @@ static __always_inline void abandon_apart(struct thread *thread, bool tell, __u6
 __noinline int abandon(struct thread *thread)
 {
 	struct open_walk w = {.thread = thread, .task = bpf_get_current_task_btf()};
-	enum teller before = TELLER_NOBODY;
+	enum teller before;
 
-	if (!thread || thread->teller == TELLER_GONE)
+	if (!thread)
+		return 0;
+	before = claim(&thread->teller, TELLER_THREAD);
+	if (before == TELLER_GONE)
 		return 0;
 	w.now_ns = bpf_ktime_get_ns();
 	w.depth = thread->depth;
-	if (w.depth || thread->apart.start_ns)
-		before = claim(&thread->teller, TELLER_THREAD);
 	if (w.depth && !before)
 		bpf_loop(MAX_DEPTH, send_unfinished, &w, 0);
 	abandon_apart(thread, !before, w.now_ns);
-	for (int i = 0; i < MAX_DEPTH; i++) {
-		if (i >= thread->depth)
-			break;
-		count_abandoned(&thread->frames[i]);
-	}
+	bpf_loop(MAX_DEPTH, count_abandoned, &w, 0);
 	for (int i = 0; i < MAX_LEVELS; i++)
 		if (thread->running[i].active)
 			count(thread->running[i].op, COUNT_ABANDONED);
