@@ -91,11 +91,20 @@ func (h *host) telemetry() method {
 		described: described{called: "telemetry", does: "spans of MySQL's component_telemetry"}, set: h.set,
 		settings: []setting{{settings.Variable, telemetrySwitch, "ON", "OFF"}},
 	}
-	if !h.Server.Has(telemetrySwitch) {
-		m.lacks = "component_telemetry is not installed (MySQL 9.7 has it)"
-		return m
+	endpoint := h.Server.Variable(telemetryEndpoint)
+	if m.lackTelemetry(h.Server.Has(telemetrySwitch), endpoint); m.lacks == "" {
+		m.does += ", to " + h.receiveAt(endpoint)
 	}
-	receiver := h.receiveAt(h.Server.Variable(telemetryEndpoint))
-	m.does += ", to " + receiver
 	return m
+}
+
+// lackTelemetry says why the component sends nothing, where that is so. Without an
+// endpoint it makes no spans, and would seem to cost nothing.
+func (m *switched) lackTelemetry(installed bool, endpoint string) {
+	switch {
+	case !installed:
+		m.lacks = "component_telemetry is not installed (MySQL 9.7 has it)"
+	case endpoint == "":
+		m.lacks = "component_telemetry has no endpoint, which is given at the server's start"
+	}
 }
