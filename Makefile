@@ -59,7 +59,7 @@ test-unit: ## tests that need no privilege and no server
 
 .PHONY: test-integration
 test-integration: ## tests against real servers, backends and the kernel (root)
-	$(GO) $(call COUNTED,testname,$$($(INTEGRATION)),-tags integration -count=1 -p 1 -timeout 40m,$(SUDO))
+	$(GO) $(call COUNTED,testname,$$($(INTEGRATION)),-tags integration -vet=off -count=1 -p 1 -timeout 40m,$(SUDO))
 
 .PHONY: test-vm
 test-vm: vm-kernels ## all kernel tests on Debian's kernels 6.1, 6.12 and 7, emulated (15 minutes)

@@ -23,7 +23,7 @@ import (
 	"github.com/spanbridge/spanbridge/compare/slowlog"
 )
 
-var megabytes = flag.Int("megabytes", 10, "size of the slow log that pt-query-digest reads, too")
+var megabytes = flag.Int("megabytes", 200, "size of the slow log that pt-query-digest reads, too")
 
 // fasterThan is how many times as fast as pt-query-digest a log must be read.
 const fasterThan = 20
