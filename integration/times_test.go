@@ -187,7 +187,9 @@ var postgresTimes = []timed{
 
 func TestPostgreSQLTellsWhereTheTimeWent(t *testing.T) {
 	t.Parallel()
-	server := startPostgres(t, "-c", "fsync=on", "-c", "synchronous_commit=on", "-c", "shared_buffers=1MB", "-c", "max_parallel_workers_per_gather=0")
+	// What is computed has room in memory: a file that is written to may have to wait for a disk.
+	server := startPostgres(t, "-c", "fsync=on", "-c", "synchronous_commit=on", "-c", "shared_buffers=1MB",
+		"-c", "max_parallel_workers_per_gather=0", "-c", "work_mem=256MB")
 	holder, waiter := openSession(t, server, pgx.QueryExecModeSimpleProtocol), openSession(t, server, pgx.QueryExecModeSimpleProtocol)
 	holder.must("CREATE TABLE held (id int PRIMARY KEY, n int)")
 	holder.must("INSERT INTO held VALUES (1, 0)")
