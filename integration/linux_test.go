@@ -685,23 +685,7 @@ func TestLinuxWireCountsTheConnectionsOfAServer(t *testing.T) {
 
 func TestLinuxBlockSeesEveryRead(t *testing.T) {
 	const size = 4096
-	path := filepath.Join(t.TempDir(), "direct")
-	if err := os.WriteFile(path, make([]byte, times*size), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.OpenFile(path, os.O_RDWR|syscall.O_DIRECT, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if err := f.Sync(); err != nil {
-		t.Fatal(err)
-	}
-	page, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unix.Munmap(page)
+	f, page := directFile(t, times*size, size)
 	r := observeLinux(t, "linux-block", func() {
 		for i := range times {
 			if _, err := f.ReadAt(page, int64(i)*size); err != nil {
@@ -725,6 +709,29 @@ func TestLinuxBlockSeesEveryRead(t *testing.T) {
 	}
 }
 
+// directFile makes a file whose reads go around the page cache, and what they may read into.
+func directFile(t *testing.T, size, buffer int) (*os.File, []byte) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "direct")
+	if err := os.WriteFile(path, make([]byte, size), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|syscall.O_DIRECT, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	if err := f.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	pages, err := unix.Mmap(-1, 0, buffer, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Munmap(pages) })
+	return f, pages
+}
+
 // iocb is struct iocb of linux/aio_abi.h, for a read: IOCB_CMD_PREAD is 0.
 type iocb struct {
 	_             [5]uint32
@@ -737,23 +744,7 @@ type iocb struct {
 // Requests that are merged while they are in the queue are told with what they have become.
 func TestLinuxBlockCountsTheBytesOfMergedRequests(t *testing.T) {
 	const size, n = 4096, 23
-	path := filepath.Join(t.TempDir(), "merged")
-	if err := os.WriteFile(path, make([]byte, n*size), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.OpenFile(path, os.O_RDWR|syscall.O_DIRECT, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if err := f.Sync(); err != nil {
-		t.Fatal(err)
-	}
-	page, err := unix.Mmap(-1, 0, size*n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unix.Munmap(page)
+	f, page := directFile(t, n*size, n*size)
 	var queue uintptr
 	if _, _, errno := unix.Syscall(unix.SYS_IO_SETUP, n, uintptr(unsafe.Pointer(&queue)), 0); errno != 0 {
 		t.Fatal(errno)
